@@ -1,0 +1,162 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// column is one column of a table that is written in bulk.
+type column struct {
+	name string
+	kind columnKind
+}
+
+type columnKind int
+
+const (
+	textColumn columnKind = iota
+	numberColumn
+	bytesColumn
+)
+
+func (k columnKind) array() string {
+	return [...]string{"text[]", "bigint[]", "bytea[]"}[k]
+}
+
+// table describes the bulk insert into one table. Values of a row are string,
+// int64 or []byte, in the order of the columns.
+type table struct {
+	name     string
+	columns  []column
+	conflict string // "on conflict ..." clause; "" where a second row is a fault
+}
+
+func (t *table) names() string {
+	names := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		names[i] = c.name
+	}
+	return strings.Join(names, ", ")
+}
+
+// chunks are the row counts for which SQLite has a prepared statement; a bulk is
+// cut greedily. Larger ones gain nothing (measured) and cost memory.
+var chunks = [...]int{64, 8, 1}
+
+// insert writes rows in as few statements as the database likes best: arrays and
+// unnest on PostgreSQL, multi-row values on SQLite.
+func (s *session) insert(ctx context.Context, t *table, rows [][]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if s.dialect == postgres {
+		return s.insertArrays(ctx, t, rows)
+	}
+	for _, size := range chunks {
+		for len(rows) >= size {
+			args := make([]any, 0, size*len(t.columns))
+			for _, row := range rows[:size] {
+				args = append(args, row...)
+			}
+			if err := s.exec(ctx, s.values(t, size), args...); err != nil {
+				return fmt.Errorf("insert into %s: %w", t.name, err)
+			}
+			rows = rows[size:]
+		}
+	}
+	return nil
+}
+
+// values is the statement for a number of rows; $n in order of first appearance.
+func (s *session) values(t *table, rows int) string {
+	key := bulkKey{t, rows}
+	if text, ok := s.bulk[key]; ok {
+		return text
+	}
+	text := t.values(rows)
+	s.bulk[key] = text
+	return text
+}
+
+type bulkKey struct {
+	table *table
+	rows  int
+}
+
+func (t *table) values(rows int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "insert into %s (%s) values ", t.name, t.names())
+	n := 0
+	for r := range rows {
+		if r > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('(')
+		for c := range t.columns {
+			if c > 0 {
+				b.WriteByte(',')
+			}
+			n++
+			fmt.Fprintf(&b, "$%d", n)
+		}
+		b.WriteByte(')')
+	}
+	if t.conflict != "" {
+		b.WriteByte(' ')
+		b.WriteString(t.conflict)
+	}
+	return b.String()
+}
+
+func (s *session) insertArrays(ctx context.Context, t *table, rows [][]any) error {
+	args := make([]any, len(t.columns))
+	casts := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		casts[i] = fmt.Sprintf("$%d::%s", i+1, c.kind.array())
+		var err error
+		switch c.kind {
+		case textColumn:
+			args[i], err = transpose[string](rows, i)
+		case numberColumn:
+			args[i], err = transpose[int64](rows, i)
+		case bytesColumn:
+			args[i], err = transpose[[]byte](rows, i)
+		}
+		if err != nil {
+			return fmt.Errorf("insert into %s: %w", t.name, err)
+		}
+	}
+	statement := fmt.Sprintf("insert into %s (%s) select * from unnest(%s) %s",
+		t.name, t.names(), strings.Join(casts, ", "), t.conflict)
+	if err := s.exec(ctx, statement, args...); err != nil {
+		return fmt.Errorf("insert into %s: %w", t.name, err)
+	}
+	return nil
+}
+
+// transpose takes one column out of the rows. A value of another type is a fault
+// of this package.
+func transpose[T any](rows [][]any, i int) ([]T, error) {
+	out := make([]T, len(rows))
+	for r, row := range rows {
+		v, ok := row[i].(T)
+		if !ok {
+			return nil, fmt.Errorf("column %d holds a %T", i, row[i])
+		}
+		out[r] = v
+	}
+	return out, nil
+}
+
+func columns(kind columnKind, names []string) []column {
+	out := make([]column, len(names))
+	for i, n := range names {
+		out[i] = column{n, kind}
+	}
+	return out
+}
+
+func texts(names ...string) []column   { return columns(textColumn, names) }
+func numbers(names ...string) []column { return columns(numberColumn, names) }
+func blobs(names ...string) []column   { return columns(bytesColumn, names) }

@@ -1,0 +1,512 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"github.com/gapless/gapless/event"
+	"github.com/gapless/gapless/fault"
+)
+
+// feed is one plant's feed during a commit.
+type feed struct {
+	plant    string
+	epoch    int64
+	last     int64
+	recorded int64
+	link     int64
+	head     string
+	first    int64 // first position given in this commit; 0 while none
+	rows     int64
+	n        int64 // order of messages and acts within the link
+	sum      linkSum
+}
+
+// tick is the next time of the feed: never the same twice, never backwards.
+func (f *feed) tick(now int64) int64 {
+	f.recorded = max(now, f.recorded+1)
+	return f.recorded
+}
+
+// transaction gathers what one commit writes.
+type transaction struct {
+	*session
+	ledger *Ledger
+	batch  *batch
+	now    int64
+	feeds  map[string]*feed
+	w      *Working
+	rows   map[*table][][]any
+	states map[event.Ref]Object
+	inbox  map[string]Inbox
+	keys   map[string]Statement
+	ended  []ended  // exceptions that this commit resolves
+	freed  []string // waits of messages that go on: by message id
+	wanted []string // waits that this commit may satisfy
+	woken  []string // keys of messages that waited for it
+}
+
+type ended struct {
+	message    string
+	version    int
+	resolution string
+}
+
+// writeOrder is the order in which tables are written: the same everywhere, so
+// that two nodes on one database never wait for each other in a circle.
+var writeOrder = [...]*table{
+	messagesTable, contentsTable, inboxTable, eventsTable, eventKeysTable, objectEventsTable, objectsTable, relationsTable,
+	factsTable, referenceTable, crossReferencesTable, exceptionsTable, waitsTable, actsTable, auditTable,
+}
+
+// try runs one database transaction: lock the feeds, load what is touched, decide
+// entry by entry, write in bulk, commit. It is the only place that begins or ends
+// a transaction on record.
+func (c *committer) try(ctx context.Context, b *batch) (later []*item, err error) {
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	if c.session == nil {
+		if c.session, err = c.ledger.store.session(ctx); err != nil {
+			return nil, err
+		}
+	}
+	start := c.ledger.cfg.Clock()
+	if err := c.step(ctx, "begin", c.session.begin); err != nil {
+		return nil, err
+	}
+	t := &transaction{
+		session: c.session, ledger: c.ledger, batch: b, now: start.UnixMicro(), feeds: map[string]*feed{}, rows: map[*table][][]any{},
+		states: map[event.Ref]Object{}, inbox: map[string]Inbox{}, keys: map[string]Statement{},
+	}
+	later, done, err := t.run(ctx)
+	if err != nil || done {
+		c.session.rollback(ctx)
+		return later, err
+	}
+	if err := c.step(ctx, "commit", c.session.commit); err != nil {
+		return nil, &lostCommit{err}
+	}
+	c.ledger.committed(b, c.ledger.cfg.Clock().Sub(start))
+	if len(t.woken) > 0 {
+		c.ledger.cfg.Woken(t.woken)
+	}
+	return later, nil
+}
+
+// step runs one external write, or in tests lets it fail before or after.
+func (c *committer) step(ctx context.Context, name string, do func(context.Context) error) error {
+	if err := c.ledger.cfg.Faults("before " + name); err != nil {
+		return err
+	}
+	if err := do(ctx); err != nil {
+		return err
+	}
+	return c.ledger.cfg.Faults("after " + name)
+}
+
+// run does all between BEGIN and COMMIT. done says that an earlier try of the
+// same batch is on record already.
+func (t *transaction) run(ctx context.Context) (later []*item, done bool, err error) {
+	if err := t.lockFeeds(ctx); err != nil {
+		return nil, false, err
+	}
+	if done, err := t.alreadyCommitted(ctx); done || err != nil {
+		return t.batch.later, done, err
+	}
+	if t.w, err = t.load(ctx); err != nil {
+		return nil, false, err
+	}
+	if later, err = t.decideAll(ctx); err != nil {
+		return nil, false, err
+	}
+	t.batch.later = later
+	if err := t.write(ctx); err != nil {
+		return nil, false, err
+	}
+	return later, false, t.ledger.cfg.Faults("after write")
+}
+
+// lockFeeds takes the feeds of all plants in the batch, in order of plant. From
+// here on no other node changes anything of these plants.
+func (t *transaction) lockFeeds(ctx context.Context) error {
+	var plants []string
+	for _, it := range t.batch.items {
+		plants = append(plants, it.plant())
+	}
+	slices.Sort(plants)
+	plants = slices.Compact(plants)
+	query := "select plant, epoch, last, recorded, link, head from feeds where " + t.dialect.isIn("plant", "$1") + " order by plant" + t.dialect.forUpdate()
+	read := func() error {
+		return t.each(ctx, query, []any{t.dialect.list(plants)}, func(r rowScanner) error {
+			f := &feed{}
+			if err := r.Scan(&f.plant, &f.epoch, &f.last, &f.recorded, &f.link, &f.head); err != nil {
+				return err
+			}
+			t.feeds[f.plant] = f
+			return nil
+		})
+	}
+	if err := read(); err != nil {
+		return err
+	}
+	if len(t.feeds) == len(plants) {
+		return nil
+	}
+	for _, plant := range plants {
+		if t.feeds[plant] != nil {
+			continue
+		}
+		if err := t.exec(ctx, "insert into feeds (plant, epoch, last, recorded, link, head) values ($1, $2, 0, 0, 0, '') on conflict do nothing",
+			plant, t.ledger.epoch); err != nil {
+			return err
+		}
+	}
+	return read()
+}
+
+func (it *item) plant() string {
+	if it.entry != nil {
+		return it.entry.Message.Plant
+	}
+	return it.act.row.Plant
+}
+
+func (t *transaction) alreadyCommitted(ctx context.Context) (bool, error) {
+	found := false
+	err := t.each(ctx, "select 1 from commits where batch = $1", []any{t.batch.id}, func(rowScanner) error {
+		found = true
+		return nil
+	})
+	return found, err
+}
+
+// decideAll folds the entries in order: decide, apply to what is known, gather rows.
+func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) {
+	t.batch.events = 0
+	for _, it := range t.batch.items {
+		it.err, it.result = nil, Result{}
+		if it.act != nil {
+			at := t.addAct(t.feeds[it.act.row.Plant], it.act.row)
+			it.err = it.act.write(ctx, t.session, fromMicros(at))
+			if it.err != nil {
+				return nil, it.err
+			}
+			continue
+		}
+		t.w.Now = fromMicros(t.now)
+		d := t.ledger.cfg.Decide(t.w, it.entry)
+		if d.Outcome == Later {
+			later = append(later, it)
+			continue
+		}
+		if it.result, err = t.apply(it.entry, &d); err != nil {
+			return nil, err
+		}
+	}
+	return later, nil
+}
+
+// apply turns a decision into rows and keeps the working set true.
+func (t *transaction) apply(e *Entry, d *Decision) (Result, error) {
+	m := e.Message
+	m.Version = d.Version
+	f := t.feeds[m.Plant]
+	known := t.w.Inbox[m.Key()]
+	result := Result{Outcome: d.Outcome, Message: m.StatementID(), Plant: m.Plant, Fault: d.Fault, Recorded: known.Recorded}
+	if d.Outcome == Duplicate || d.Outcome == Again {
+		result.Events, result.Position = t.standing(m.Key())
+		return result, nil
+	}
+	recorded := f.tick(t.now)
+	result.Recorded = fromMicros(recorded)
+	if d.Keep {
+		if err := t.keepMessage(f, &m, recorded); err != nil {
+			return Result{}, err
+		}
+	}
+	for i := range d.Drafts {
+		if err := t.recordDraft(f, &m, &d.Drafts[i]); err != nil {
+			return Result{}, err
+		}
+	}
+	for ref, o := range d.Objects {
+		o.Plant, o.Position, o.Recorded, o.History, o.Complete = m.Plant, f.last, fromMicros(f.recorded), nil, false
+		t.w.Objects[ref] = o
+		t.states[ref] = o
+	}
+	t.settleInbox(f, e, d, &m, known, recorded)
+	result.Events, result.Position = t.standing(m.Key())
+	return result, nil
+}
+
+// standing are the events that stand for a message, and the last one's position.
+func (t *transaction) standing(message string) (ids []string, position int64) {
+	for _, key := range t.w.ByMessage[message] {
+		s := t.w.Statements[key]
+		if s.Change == event.Reversal {
+			continue
+		}
+		ids = append(ids, s.ID())
+		position = max(position, s.Position)
+	}
+	return ids, position
+}
+
+// keepMessage adds a version of a message, its raw content apart and salted.
+func (t *transaction) keepMessage(f *feed, m *event.Message, recorded int64) error {
+	salt := make([]byte, 16)
+	_, _ = rand.Read(salt) // never fails: it ends the process instead
+	key := m.Key()
+	row := []any{
+		key, int64(m.Version), recorded, m.Plant, m.System, m.Name, m.ID, m.ContentType, m.Channel, m.Principal,
+		m.Digest, contentDigest(salt, m.Body), f.link + 1, f.n,
+	}
+	f.n++
+	f.rows++
+	f.sum.message(row)
+	t.add(messagesTable, row)
+	body := m.Body
+	if body == nil {
+		body = []byte{}
+	}
+	t.add(contentsTable, []any{key, int64(m.Version), salt, body})
+	if t.w.Versions[key] == nil {
+		t.w.Versions[key] = map[string]int{}
+	}
+	t.w.Versions[key][m.Digest] = m.Version
+	return nil
+}
+
+func contentDigest(salt, body []byte) string {
+	h := sha256.New()
+	h.Write(salt)
+	h.Write(body)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// settleInbox writes what the message's id stands for now, and the exception that
+// begins or ends with it.
+func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *event.Message, known Inbox, recorded int64) {
+	key := m.Key()
+	now := known
+	if d.Conflict {
+		now.Conflict = m.Digest
+		now.Version = max(now.Version, m.Version)
+	} else {
+		now = Inbox{Held: d.Outcome == Held, Version: m.Version, Effective: known.Effective, Digest: m.Digest, Conflict: known.Conflict, Recorded: fromMicros(recorded)}
+		if !now.Held {
+			now.Effective = m.Version
+		}
+	}
+	t.w.Inbox[key], t.inbox[key] = now, now
+	if known.Held && !d.Conflict {
+		t.freed = append(t.freed, event.StatementID(key, known.Version))
+		switch {
+		case m.Version != known.Version:
+			t.resolve(f, m, known.Version, "a later version of the message replaces it")
+		case d.Outcome != Held:
+			t.resolve(f, m, known.Version, "recorded")
+		}
+	}
+	if d.Outcome == Held {
+		t.raise(f, e, d, m, recorded)
+	} else {
+		t.wanted = append(t.wanted, MessageWanted(key))
+	}
+}
+
+func (t *transaction) raise(f *feed, e *Entry, d *Decision, m *event.Message, recorded int64) {
+	deadline := int64(0)
+	if e.Within > 0 {
+		deadline = recorded + e.Within.Microseconds()
+	}
+	r := d.Fault
+	t.add(exceptionsTable, []any{
+		m.Key(), int64(m.Version), m.Plant, m.System, m.Name, "open", r.Reason.Code, string(r.Reason.Class), r.Field, string(r.Ref),
+		r.Explanation(), e.Owner, recorded, deadline, int64(0), "",
+	})
+	t.addAct(f, Act{Plant: m.Plant, Principal: m.Principal, Act: "exception.raised", Subject: m.StatementID(), Detail: r.Reason.Code + ": " + r.Text()})
+	for _, wanted := range d.Waits {
+		t.add(waitsTable, []any{wanted, m.Key(), int64(m.Version), recorded})
+	}
+}
+
+func (t *transaction) resolve(f *feed, m *event.Message, version int, resolution string) {
+	t.ended = append(t.ended, ended{m.Key(), version, resolution})
+	t.addAct(f, Act{Plant: m.Plant, Principal: m.Principal, Act: "exception.resolved", Subject: event.StatementID(m.Key(), version), Detail: resolution})
+}
+
+// addAct appends to the list of acts and to the link; it answers the act's time.
+func (t *transaction) addAct(f *feed, a Act) int64 {
+	at := f.tick(t.now)
+	row := []any{f.plant, f.link + 1, f.n, at, a.Principal, a.Act, a.Subject, a.Detail}
+	f.n++
+	f.rows++
+	f.sum.act(row)
+	t.add(actsTable, row)
+	return at
+}
+
+func (t *transaction) add(to *table, row []any) { t.rows[to] = append(t.rows[to], row) }
+
+// recordDraft gives a draft its place in the feed and gathers its rows.
+func (t *transaction) recordDraft(f *feed, m *event.Message, d *Draft) error {
+	previous := t.w.Statements[d.Key]
+	f.last++
+	if f.first == 0 {
+		f.first = f.last
+	}
+	d.Position, d.Recorded, d.Message = f.last, fromMicros(f.tick(t.now)), m.StatementID()
+	at := f.recorded
+	row, err := eventRow(d, previous.Position, f.link+1)
+	if err != nil {
+		return err
+	}
+	facts, err := factRows(d, &previous, at)
+	if err != nil {
+		return fault.Wrap("ledger.Record", fault.QuantityInvalid, "", err)
+	}
+	f.rows++
+	f.sum.event(row, facts)
+	t.add(eventsTable, row)
+	t.rows[factsTable] = append(t.rows[factsTable], facts...)
+	t.addIndexes(d, at)
+	t.addMasterData(d, &previous.Draft, at)
+	t.batch.events++
+
+	s := Statement{Draft: *d, Message: m.Key(), loaded: true}
+	if previous.Key != "" && previous.Message != s.Message {
+		t.w.ByMessage[previous.Message] = slices.DeleteFunc(t.w.ByMessage[previous.Message], func(k string) bool { return k == d.Key })
+	}
+	if !slices.Contains(t.w.ByMessage[s.Message], d.Key) {
+		t.w.ByMessage[s.Message] = append(t.w.ByMessage[s.Message], d.Key)
+	}
+	t.w.Statements[d.Key], t.keys[d.Key] = s, s
+	return nil
+}
+
+// addIndexes gathers what finds an event again: by object and by relation.
+func (t *transaction) addIndexes(d *Draft, at int64) {
+	for _, ref := range d.Refs {
+		folds := slices.ContainsFunc(d.Folds, func(f Fold) bool { return f.Ref == ref })
+		t.add(objectEventsTable, []any{string(ref), d.Plant, d.Position, at, d.Type, flag(folds)})
+		t.wanted = append(t.wanted, EventWanted(d.Type, ref))
+	}
+	if d.Change == event.Reversal {
+		return
+	}
+	for _, r := range d.Relations {
+		t.add(relationsTable, []any{string(r.From), r.Kind, string(r.To), d.Key, d.Plant, d.Position})
+	}
+}
+
+// addMasterData gathers the versions of reference data and of cross-references
+// that an event publishes. A later statement withdraws what the one before said.
+func (t *transaction) addMasterData(d, previous *Draft, at int64) {
+	if r := previous.Reference; r != nil && (d.Reference == nil || d.Change == event.Reversal || !r.ValidFrom.Equal(d.Reference.ValidFrom)) {
+		t.add(referenceTable, referenceRow(r, d.ID(), at, true))
+	}
+	for _, x := range previous.CrossReferences {
+		t.add(crossReferencesTable, crossReferenceRow(&x, d.ID(), at, true))
+	}
+	if d.Change == event.Reversal {
+		return
+	}
+	if d.Reference != nil {
+		t.add(referenceTable, referenceRow(d.Reference, d.ID(), at, false))
+		t.wanted = append(t.wanted, ReferenceWanted(d.Reference.Ref))
+	}
+	for i := range d.CrossReferences {
+		x := &d.CrossReferences[i]
+		t.add(crossReferencesTable, crossReferenceRow(x, d.ID(), at, false))
+		t.wanted = append(t.wanted, CrossReferenceWanted(x.System, x.Kind, x.ID))
+	}
+}
+
+// write sends the gathered rows, table by table.
+func (t *transaction) write(ctx context.Context) error {
+	if t.batch.events == 0 && len(t.rows) == 0 {
+		return t.mark(ctx)
+	}
+	t.addStates()
+	if err := t.closeLinks(ctx); err != nil {
+		return err
+	}
+	if err := t.release(ctx); err != nil {
+		return err
+	}
+	for _, to := range writeOrder {
+		if err := t.insert(ctx, to, t.rows[to]); err != nil {
+			return err
+		}
+	}
+	if err := t.findWoken(ctx); err != nil {
+		return err
+	}
+	return t.mark(ctx)
+}
+
+// addStates gathers the rows that are written once per commit, whatever the
+// number of entries that moved them.
+func (t *transaction) addStates() {
+	for _, key := range sortedKeys(t.inbox) {
+		in := t.inbox[key]
+		state := "recorded"
+		if in.Held {
+			state = "held"
+		}
+		t.add(inboxTable, []any{key, state, int64(in.Version), int64(in.Effective), in.Digest, in.Conflict, micros(in.Recorded)})
+	}
+	for _, key := range sortedKeys(t.keys) {
+		s := t.keys[key]
+		t.add(eventKeysTable, []any{key, int64(s.Statement), string(s.Change), s.Plant, s.Position, micros(s.Recorded), s.Message, s.Digest})
+	}
+	for _, ref := range sortedKeys(t.states) {
+		o := t.states[ref]
+		t.add(objectsTable, []any{string(ref), ref.Kind(), canonicalState(o.State), o.Ordering, o.Plant, o.Position, micros(o.Recorded)})
+	}
+}
+
+// mark writes the batch's own id, by which a lost COMMIT answer is looked up.
+func (t *transaction) mark(ctx context.Context) error {
+	return t.exec(ctx, "insert into commits (batch, recorded) values ($1, $2)", t.batch.id, t.now)
+}
+
+// release ends the exceptions and waits of messages that went on.
+func (t *transaction) release(ctx context.Context) error {
+	for _, id := range t.freed {
+		key, version, err := event.ParseStatementID(id)
+		if err != nil {
+			return fmt.Errorf("ledger.release: %w", err)
+		}
+		if err := t.exec(ctx, "delete from waits where message = $1 and version = $2", key, int64(version)); err != nil {
+			return err
+		}
+	}
+	for _, e := range t.ended {
+		if err := t.exec(ctx, "update exceptions set state = 'resolved', ended = $1, resolution = $2 where message = $3 and version = $4 and state = 'open'",
+			t.now, e.resolution, e.message, int64(e.version)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findWoken looks up who waited for what this commit put on record.
+func (t *transaction) findWoken(ctx context.Context) error {
+	if len(t.wanted) == 0 {
+		return nil
+	}
+	slices.Sort(t.wanted)
+	t.wanted = slices.Compact(t.wanted)
+	return t.each(ctx, "select distinct message from waits where "+t.dialect.isIn("wanted", "$1"), []any{t.dialect.list(t.wanted)}, func(r rowScanner) error {
+		var message string
+		err := r.Scan(&message)
+		t.woken = append(t.woken, message)
+		return err
+	})
+}

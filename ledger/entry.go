@@ -1,0 +1,207 @@
+package ledger
+
+import (
+	"time"
+
+	"github.com/gapless/gapless/event"
+	"github.com/gapless/gapless/fault"
+)
+
+// An Entry is one message with all that was made of it without state, ready for
+// the commit. Either Fault is set, and the message will be held, or Drafts holds
+// the events that it states.
+type Entry struct {
+	Message event.Message
+	Drafts  []Draft
+	Fault   *fault.Fault
+	Waits   []string      // what the message waits for, where Fault heals: see ReferenceWanted and its like
+	Owner   string        // of the exception, if one is raised
+	Within  time.Duration // until its deadline; 0 for none
+
+	// Restates says that other content under the same id restates the message;
+	// otherwise it is a conflict.
+	Restates bool
+	// Needs are the objects whose state the decision reads, besides those that
+	// the drafts fold into.
+	Needs []event.Ref
+}
+
+// A Draft is an event that is mapped, identified, validated and judged as far as
+// that goes without state.
+type Draft struct {
+	event.Event
+	Digest          string // of what the statement says: see flow.Digest
+	Folds           []Fold // objects whose state the event moves
+	Verdicts        []Verdict
+	Reference       *Reference // set where the event is a version of reference data
+	CrossReferences []CrossReference
+
+	// Amends names the message, of the same source, whose one event this draft
+	// corrects or reverses; "" where the draft's own key says it all.
+	Amends string
+	// After are things that must be on record before, in the form of waits.
+	After []string
+}
+
+// A Fold says that an event moves the state of an object, and its place among
+// the events that do.
+type Fold struct {
+	Ref      event.Ref
+	Ordering string
+}
+
+// A Verdict is what one policy said of an event.
+type Verdict struct {
+	Policy  string `json:"policy"`
+	Outcome string `json:"outcome"` // pass, stop, error
+	Effect  string `json:"effect,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	Field   string `json:"field,omitempty"`
+	Message string `json:"message,omitempty"`
+	Remedy  string `json:"remedy,omitempty"`
+}
+
+// Reference is a version of reference data about one object.
+type Reference struct {
+	Ref                event.Ref
+	Plant              string    // "" for all plants
+	ValidFrom, ValidTo time.Time // ValidTo zero: open
+	Recorded           time.Time
+	Event              string // id of the event, its version
+	Body               map[string]any
+}
+
+// A CrossReference says which object a system means by a local identifier.
+type CrossReference struct {
+	System, Kind, ID   string
+	Ref                event.Ref
+	ValidFrom, ValidTo time.Time // ValidTo zero: open
+	Recorded           time.Time
+	Event              string
+}
+
+// What a message can wait for, as one text each. The same text is made by what
+// ends the wait.
+func ReferenceWanted(ref event.Ref) string { return "reference:" + string(ref) }
+
+// CrossReferenceWanted is the wait for a local identifier.
+func CrossReferenceWanted(system, kind, id string) string {
+	return "cross-reference:" + system + "/" + kind + "/" + id
+}
+
+// MessageWanted is the wait for another message of the same source.
+func MessageWanted(messageKey string) string { return "message:" + messageKey }
+
+// EventWanted is the wait for an event of a type about a ref.
+func EventWanted(typ string, ref event.Ref) string { return "event:" + typ + ":" + string(ref) }
+
+// Working is what the ledger knows of everything that a batch of entries
+// touches, loaded inside the commit. Decide reads it; the ledger keeps it true
+// from one entry to the next.
+type Working struct {
+	Inbox      map[string]Inbox          // by message key; absent = never seen
+	Versions   map[string]map[string]int // message key -> digest -> version, for messages seen with other content
+	Statements map[string]Statement      // newest statement by event key
+	ByMessage  map[string][]string       // message key -> event keys whose newest statement it made
+	Objects    map[event.Ref]Object      // absent = no state yet
+	Satisfied  map[string]bool           // of the waits that entries and drafts name: already on record
+	Now        time.Time                 // the commit's time
+}
+
+// Inbox is what is known of a message id.
+type Inbox struct {
+	Held      bool
+	Version   int    // the newest version
+	Effective int    // the version whose events stand; 0 while none
+	Digest    string // of the newest version
+	Conflict  string // digest of the last content that was refused as a conflict
+	Recorded  time.Time
+}
+
+// A Statement is the newest statement under an event key.
+type Statement struct {
+	Draft          // as recorded; Facts are those that stand
+	Message string // key of the message that made it
+	loaded  bool   // the Draft is complete, not only its key columns
+}
+
+// Object is the state of one object, the fold of its authority's events.
+type Object struct {
+	State    map[string]any
+	Ordering string // of the last event in the fold
+	Plant    string
+	Position int64
+	Recorded time.Time
+	// History are the events in effect of the fold, by position. It is filled only
+	// where a refold is necessary: for a late event, a correction, a reversal.
+	History  []Folded
+	Complete bool // History is filled
+}
+
+// Folded is one event of a fold.
+type Folded struct {
+	Key, ID, Type string
+	Occurred      time.Time
+	Sequence      string
+	Position      int64
+	Data          map[string]any
+}
+
+// Outcome says what became of a message.
+type Outcome string
+
+// The outcomes.
+const (
+	Recorded  Outcome = "recorded"  // its events are on record
+	Corrected Outcome = "corrected" // it restated what was on record; the difference is on record
+	Duplicate Outcome = "duplicate" // known; nothing changed
+	Held      Outcome = "held"      // kept as it came; an exception says why it does not go on
+)
+
+// Two decisions are never an answer to a sender.
+const (
+	// Again prepares the entry anew, because what it waits for has arrived between
+	// its preparation and the commit.
+	Again Outcome = "again"
+	// Later takes the entry in the next commit, because it needs the history of an
+	// object that another entry of the same commit has just moved.
+	Later Outcome = "later"
+)
+
+// A Decision is what follows from one entry.
+type Decision struct {
+	Outcome  Outcome
+	Version  int                  // of the message; a Duplicate names the version that it repeats
+	Keep     bool                 // a version of the message is added
+	Drafts   []Draft              // events to be recorded, in order, with Statement and Change set
+	Objects  map[event.Ref]Object // new states
+	Fault    *fault.Fault         // with Held
+	Waits    []string
+	Conflict bool // Held as a conflict: what stands stays effective
+}
+
+// Decide says what follows from an entry, given the state. It is pure: the same
+// arguments give the same decision, and it changes neither.
+type Decide func(w *Working, e *Entry) Decision
+
+// An Act is what a person or the hub itself did, on record for audit.
+type Act struct {
+	Plant     string // "" for the hub as a whole
+	Principal string
+	Act       string // "key.created", "exception.raised"
+	Subject   string
+	Detail    string
+	Recorded  time.Time
+}
+
+// A Result is the answer to one entry.
+type Result struct {
+	Outcome  Outcome
+	Message  string // id of the message version
+	Plant    string
+	Position int64    // of its last event; 0 without one
+	Events   []string // ids of the events that stand for the message
+	Recorded time.Time
+	Fault    *fault.Fault // with Held
+	Woken    []string     // keys of messages that waited for what was recorded
+}

@@ -1,0 +1,119 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+
+	"github.com/gapless/gapless/fault"
+)
+
+// keep does the housekeeping that no sender should pay for: checkpoints of the
+// WAL, partitions ahead, old batch ids. It returns when the context ends.
+func (l *Ledger) keep(ctx context.Context) {
+	checkpoint, daily := time.NewTicker(time.Second), time.NewTicker(time.Hour)
+	defer checkpoint.Stop()
+	defer daily.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-checkpoint.C:
+			l.logged("checkpoint", l.checkpointWAL(ctx))
+		case <-daily.C:
+			l.logged("make partitions", l.store.makePartitions(ctx, l.cfg.Clock()))
+			l.logged("trim batch ids", l.trimCommits(ctx))
+		}
+	}
+}
+
+func (l *Ledger) logged(what string, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		l.cfg.Log.Warn("housekeeping failed; it is tried again", slog.String("step", what), slog.Any("error", err))
+	}
+}
+
+// checkpointWAL moves committed pages into the database file. It runs beside the
+// writer on a connection of its own; readers are short, so it always gets through.
+func (l *Ledger) checkpointWAL(ctx context.Context) error {
+	if l.store.dialect != sqlite3 {
+		return nil
+	}
+	var busy, log, moved int
+	return l.store.chores.QueryRowContext(ctx, "pragma wal_checkpoint(passive)").Scan(&busy, &log, &moved)
+}
+
+// walLimit is the size of the WAL from which the committer itself makes it start
+// over, in bytes. Under constant load only the writer can do that.
+const walLimit = 64 << 20
+
+// restartWAL lets the WAL start over where it has grown. It waits for readers a
+// quarter of a second at most; the next commit tries again.
+func (c *committer) restartWAL(ctx context.Context) {
+	if c.session == nil || c.session.dialect != sqlite3 {
+		return
+	}
+	info, err := os.Stat(strings.TrimPrefix(c.ledger.cfg.Database, "sqlite:") + "-wal")
+	if err != nil || info.Size() < walLimit {
+		return
+	}
+	for _, pragma := range []string{"pragma busy_timeout(250)", "pragma wal_checkpoint(truncate)", "pragma busy_timeout(10000)"} {
+		if _, err := c.session.conn.ExecContext(ctx, pragma); err != nil {
+			c.ledger.logged("restart the WAL", err)
+		}
+	}
+}
+
+// trimCommits drops batch ids that nobody can still ask for.
+func (l *Ledger) trimCommits(ctx context.Context) error {
+	_, err := l.store.chores.ExecContext(ctx, "delete from commits where recorded < $1", l.cfg.Clock().Add(-24*time.Hour).UnixMicro())
+	return err
+}
+
+// roomOnDisk refuses new work while the disk is nearly full, before anything that
+// was accepted can be lost.
+func (l *Ledger) roomOnDisk() error {
+	if l.store.dialect != sqlite3 {
+		return nil
+	}
+	now := l.cfg.Clock().UnixMilli()
+	if last := l.diskChecked.Load(); now-last >= 1000 && l.diskChecked.CompareAndSwap(last, now) {
+		free, err := freeSpace(filepath.Dir(strings.TrimPrefix(l.cfg.Database, "sqlite:")))
+		l.diskFull.Store(err == nil && free < l.cfg.DiskReserve)
+	}
+	if l.diskFull.Load() {
+		return fault.New("ledger.Record", fault.Unavailable, "", "less than %d MiB are free on the ledger's disk", l.cfg.DiskReserve>>20)
+	}
+	return nil
+}
+
+// transient tells whether an error of the database is about its condition, not
+// about what was written.
+func transient(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch {
+		case strings.HasPrefix(pg.Code, "08"), strings.HasPrefix(pg.Code, "53"), strings.HasPrefix(pg.Code, "57P"), strings.HasPrefix(pg.Code, "58"):
+			return true // connection, resources, shutdown, system
+		case pg.Code == "40001", pg.Code == "40P01", pg.Code == "23505":
+			return true // lost a race against another node; the next try reads what it wrote
+		}
+		return false
+	}
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		switch lite.Code() & 0xff {
+		case 5, 6, 10, 13, 14: // BUSY, LOCKED, IOERR, FULL, CANTOPEN
+			return true
+		}
+		return false
+	}
+	return errors.Is(err, context.DeadlineExceeded)
+}

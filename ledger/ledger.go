@@ -1,0 +1,204 @@
+// Package ledger keeps what is on record: one SQL database per site, SQLite or
+// PostgreSQL, behind one committer.
+//
+// A message, its events, lineage, object states, facts and places in the feed are
+// written in one database transaction, and only then acknowledged. The promises
+// are in docs/ledger.md; Verify checks each. The ledger calls no system and holds
+// no business rule: what follows from an entry is told by the Decide that it is
+// opened with.
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Config opens a ledger. Zero fields take the defaults named.
+type Config struct {
+	// Database is the path of a SQLite file, or a postgres:// URL.
+	Database string
+	// Name of the ledger, in origins and checkpoints. Default "gapless".
+	Name string
+	// Decide says what follows from an entry. Required for Record.
+	Decide Decide
+	// Woken is told the keys of messages that waited for what has just been
+	// recorded. It is called by the committer and must not block.
+	Woken func(messages []string)
+	// Clock gives the present. Default time.Now.
+	Clock func() time.Time
+	// Log takes what the committer has to say. Default: nothing.
+	Log *slog.Logger
+	// BatchEntries and BatchBytes bound one commit. Default 512 and 8 MiB.
+	BatchEntries int
+	BatchBytes   int
+	// DiskReserve is the free space, in bytes, below which nothing more is taken
+	// into a SQLite ledger. Default 256 MiB.
+	DiskReserve int64
+	// Faults, in tests, makes a step of the commit fail. nil in production.
+	Faults func(step string) error
+}
+
+func (c Config) withDefaults() (Config, error) {
+	var faults []error
+	if c.Database == "" {
+		faults = append(faults, errors.New("the ledger's Database is empty: name a SQLite file or a postgres:// URL"))
+	}
+	if c.Name == "" {
+		c.Name = "gapless"
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.BatchEntries == 0 {
+		c.BatchEntries = 512
+	}
+	if c.BatchBytes == 0 {
+		c.BatchBytes = 8 << 20
+	}
+	if c.DiskReserve == 0 {
+		c.DiskReserve = 256 << 20
+	}
+	if c.Woken == nil {
+		c.Woken = func([]string) {}
+	}
+	if c.Faults == nil {
+		c.Faults = func(string) error { return nil }
+	}
+	return c, errors.Join(faults...)
+}
+
+// Ledger is an open ledger. Writes are taken while Run runs; reads always.
+type Ledger struct {
+	cfg   Config
+	store *store
+	epoch int64
+
+	single chan *request // one message each, somebody waits
+	bulk   chan *request // of files and batches
+	closed chan struct{} // Run has ended: nothing is taken any more
+
+	mu     sync.Mutex
+	moved  chan struct{} // closed and replaced at each commit: wakes those who follow the feed
+	counts Counts
+
+	diskChecked atomic.Int64 // unix milliseconds
+	diskFull    atomic.Bool
+}
+
+// Counts are totals since the ledger was opened, for metrics.
+type Counts struct {
+	Commits, Entries, Events int64
+	Halved, Retried          int64
+	CommitTime               time.Duration // sum
+	Largest                  int           // entries in the largest commit
+}
+
+// Open opens the database, brings its schema up to date and makes it ready.
+func Open(ctx context.Context, cfg Config) (*Ledger, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	st, err := openStore(ctx, cfg.Database)
+	if err != nil {
+		return nil, fmt.Errorf("ledger.Open: %w", err)
+	}
+	l := &Ledger{
+		cfg: cfg, store: st,
+		single: make(chan *request, 4*cfg.BatchEntries), bulk: make(chan *request, 4),
+		closed: make(chan struct{}), moved: make(chan struct{}),
+	}
+	if err := st.migrate(ctx, cfg.Clock()); err != nil {
+		st.close()
+		return nil, err
+	}
+	if err := l.begin(ctx); err != nil {
+		st.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// begin writes the ledger's own row once, and reads its epoch.
+func (l *Ledger) begin(ctx context.Context) error {
+	_, err := l.store.write.ExecContext(ctx, "insert into ledger (name, epoch, created) select $1, 1, $2 where not exists (select 1 from ledger)",
+		l.cfg.Name, l.cfg.Clock().UnixMicro())
+	if err != nil {
+		return fmt.Errorf("ledger.Open: %w", err)
+	}
+	if err := l.store.write.QueryRowContext(ctx, "select name, epoch from ledger").Scan(&l.cfg.Name, &l.epoch); err != nil {
+		return fmt.Errorf("ledger.Open: %w", err)
+	}
+	return nil
+}
+
+// Close lets the database go. Run must have returned.
+func (l *Ledger) Close() { l.store.close() }
+
+// Name is the ledger's name, as in checkpoints and origins.
+func (l *Ledger) Name() string { return l.cfg.Name }
+
+// Now is the ledger's clock.
+func (l *Ledger) Now() time.Time { return l.cfg.Clock() }
+
+// Database is "sqlite" or "postgres".
+func (l *Ledger) Database() string { return l.store.dialect.String() }
+
+// Counts since the ledger was opened.
+func (l *Ledger) Counts() Counts {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.counts
+}
+
+// Moved is closed at the next commit of this node.
+func (l *Ledger) Moved() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.moved
+}
+
+func (l *Ledger) committed(b *batch, took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.counts.Commits++
+	l.counts.Entries += int64(len(b.items))
+	l.counts.Events += int64(b.events)
+	l.counts.CommitTime += took
+	l.counts.Largest = max(l.counts.Largest, len(b.items))
+	close(l.moved)
+	l.moved = make(chan struct{})
+}
+
+// micros is how times stand in the database; the zero time is 0.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// fromMicros reads micros back, in UTC.
+func fromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+// newID is 128 random bits in hex.
+func newID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails: it ends the process instead
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,535 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/gapless/gapless/event"
+	"github.com/gapless/gapless/fault"
+)
+
+// readLimit bounds a read transaction: a longer one would keep the WAL from
+// starting over. What is longer goes page by page.
+const readLimit = 2 * time.Second
+
+// Reader runs SELECTs within one consistent view of the ledger.
+type Reader struct {
+	tx      *sql.Tx
+	dialect dialect
+}
+
+// Query runs a SELECT and calls scan for each row.
+func (r *Reader) Query(ctx context.Context, query string, args []any, scan func(row interface{ Scan(...any) error }) error) error {
+	rows, err := r.tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return fmt.Errorf("%.60q: %w", query, err)
+	}
+	return scanAll(rows, func(row rowScanner) error { return scan(row) })
+}
+
+// In is a condition that a column is one of many values, and its argument.
+func (r *Reader) In(column, parameter string, values []string) (condition string, arg any) {
+	return r.dialect.isIn(column, parameter), r.dialect.list(values)
+}
+
+// Read runs do within one consistent view of at most two seconds.
+func (l *Ledger) Read(ctx context.Context, do func(ctx context.Context, r *Reader) error) error {
+	return l.readWithin(ctx, readLimit, do)
+}
+
+func (l *Ledger) readWithin(ctx context.Context, limit time.Duration, do func(ctx context.Context, r *Reader) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	options := &sql.TxOptions{ReadOnly: true}
+	if l.store.dialect == postgres {
+		options.Isolation = sql.LevelRepeatableRead
+	}
+	tx, err := l.store.read.BeginTx(ctx, options)
+	if err != nil {
+		return fmt.Errorf("ledger.Read: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	return do(ctx, &Reader{tx: tx, dialect: l.store.dialect})
+}
+
+// each reads rows outside any view.
+func (l *Ledger) each(ctx context.Context, query string, args []any, scan func(rowScanner) error) error {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	rows, err := l.store.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return fmt.Errorf("%.60q: %w", query, err)
+	}
+	return scanAll(rows, scan)
+}
+
+// StoredMessage is a kept version of a message and what it stands at.
+type StoredMessage struct {
+	event.Message
+	Held      bool // the newest version is held
+	Effective int  // the version whose events stand; 0 while none
+	Newest    int  // the newest version
+	Erased    bool // the raw content is no longer there
+}
+
+// Message is a version of a message by its id; version 0 of a key means the
+// newest. The Body is read only withBody.
+func (l *Ledger) Message(ctx context.Context, id string, withBody bool) (StoredMessage, error) {
+	key, version, err := event.ParseStatementID(id)
+	if err != nil {
+		return StoredMessage{}, fault.Wrap("ledger.Message", fault.InvalidRequest, "message", err)
+	}
+	var m StoredMessage
+	err = l.each(ctx, messageQuery+" where m.key = $1 and m.version = $2", []any{key, version}, func(r rowScanner) error {
+		m, err = scanMessage(r)
+		return err
+	})
+	if err == nil && m.ID == "" && m.System == "" {
+		return m, fault.New("ledger.Message", fault.NotFound, "message", "no message %s is on record", id)
+	}
+	if err != nil || !withBody {
+		return m, err
+	}
+	m.Erased = true
+	err = l.each(ctx, "select body from contents where key = $1 and version = $2", []any{key, version}, func(r rowScanner) error {
+		m.Erased = false
+		return r.Scan(&m.Body)
+	})
+	return m, err
+}
+
+const messageQuery = `select m.system, m.name, m.id, m.version, m.plant, m.content_type, m.channel, m.principal, m.digest, m.recorded,
+	i.state, i.effective, i.version from messages m join inbox i on i.key = m.key`
+
+func scanMessage(r rowScanner) (StoredMessage, error) {
+	var m StoredMessage
+	var recorded int64
+	var state string
+	err := r.Scan(&m.System, &m.Name, &m.ID, &m.Version, &m.Plant, &m.ContentType, &m.Channel, &m.Principal, &m.Digest, &recorded,
+		&state, &m.Effective, &m.Newest)
+	m.Received, m.Held = fromMicros(recorded), state == "held"
+	return m, err
+}
+
+// Newest is the newest version of a message, with its body.
+func (l *Ledger) Newest(ctx context.Context, key string) (StoredMessage, error) {
+	var id string
+	err := l.each(ctx, "select version from inbox where key = $1", []any{key}, func(r rowScanner) error {
+		var version int
+		err := r.Scan(&version)
+		id = event.StatementID(key, version)
+		return err
+	})
+	if err != nil {
+		return StoredMessage{}, err
+	}
+	if id == "" {
+		return StoredMessage{}, fault.New("ledger.Newest", fault.NotFound, "message", "no message %s is on record", key)
+	}
+	return l.Message(ctx, id, true)
+}
+
+// Versions are all kept versions of a message, oldest first, without bodies.
+func (l *Ledger) Versions(ctx context.Context, key string) ([]StoredMessage, error) {
+	var all []StoredMessage
+	err := l.each(ctx, messageQuery+" where m.key = $1 order by m.version", []any{key}, func(r rowScanner) error {
+		m, err := scanMessage(r)
+		all = append(all, m)
+		return err
+	})
+	return all, err
+}
+
+// StoredEvent is an event on record.
+type StoredEvent struct {
+	Draft
+	Current bool   // no later statement corrects or reverses it
+	Newest  string // id of the newest statement of its key
+}
+
+const storedEventQuery = "select " + eventColumns + ", k.statement, k.change from events e join event_keys k on k.key = e.key "
+
+func scanStoredEvent(r rowScanner) (StoredEvent, error) {
+	var statement int
+	var change string
+	d, err := scanEvent(r, &statement, &change)
+	return StoredEvent{
+		Draft: d, Current: statement == d.Statement && change != string(event.Reversal), Newest: event.StatementID(d.Key, statement),
+	}, err
+}
+
+// Event is one statement by its id.
+func (l *Ledger) Event(ctx context.Context, id string) (StoredEvent, error) {
+	key, statement, err := event.ParseStatementID(id)
+	if err != nil {
+		return StoredEvent{}, fault.Wrap("ledger.Event", fault.InvalidRequest, "event", err)
+	}
+	all, err := l.Statements(ctx, key)
+	if err != nil {
+		return StoredEvent{}, err
+	}
+	for _, e := range all {
+		if e.Statement == statement {
+			return e, nil
+		}
+	}
+	return StoredEvent{}, fault.New("ledger.Event", fault.NotFound, "event", "no event %s is on record", id)
+}
+
+// Statements are all statements under an event key, oldest first: what was said
+// first, then its corrections and its reversal. They are found by walking back
+// from the newest, which the narrow table of keys names.
+func (l *Ledger) Statements(ctx context.Context, key string) ([]StoredEvent, error) {
+	var plant string
+	var position int64
+	err := l.each(ctx, "select plant, position from event_keys where key = $1", []any{key}, func(r rowScanner) error {
+		return r.Scan(&plant, &position)
+	})
+	var all []StoredEvent
+	for err == nil && position > 0 {
+		at := position
+		position = 0
+		err = l.each(ctx, "select "+eventColumns+", k.statement, k.change, e.previous from events e join event_keys k on k.key = e.key where e.plant = $1 and e.position = $2",
+			[]any{plant, at}, func(r rowScanner) error {
+				var statement int
+				var change string
+				d, err := scanEvent(r, &statement, &change, &position)
+				all = append([]StoredEvent{{Draft: d, Current: statement == d.Statement && change != string(event.Reversal), Newest: event.StatementID(d.Key, statement)}}, all...)
+				return err
+			})
+	}
+	return all, err
+}
+
+// EventFacts are the facts of one statement, as they count: those that it took
+// back come first and negative.
+func (l *Ledger) EventFacts(ctx context.Context, plant string, position int64) ([]event.Fact, error) {
+	var facts []event.Fact
+	err := l.each(ctx, `select measure, material, lot, order_ref, operation, work_center, equipment, reason, value, unit, base_value, base_unit, factor
+		from facts where plant = $1 and position = $2 order by n`, []any{plant, position}, func(r rowScanner) error {
+		f, err := scanFact(r)
+		facts = append(facts, f)
+		return err
+	})
+	return facts, err
+}
+
+// EventsOfMessage are the statements that any version of a message made and that
+// are the newest of their key.
+func (l *Ledger) EventsOfMessage(ctx context.Context, key string) ([]StoredEvent, error) {
+	var all []StoredEvent
+	err := l.each(ctx, storedEventQuery+"and k.plant = e.plant and k.position = e.position where k.message = $1 order by e.position", []any{key}, func(r rowScanner) error {
+		e, err := scanStoredEvent(r)
+		all = append(all, e)
+		return err
+	})
+	return all, err
+}
+
+// History are the events that touch an object, newest last, from behind a place
+// in the history; every statement, corrected ones too.
+func (l *Ledger) History(ctx context.Context, ref event.Ref, after time.Time, limit int) ([]StoredEvent, error) {
+	var all []StoredEvent
+	err := l.each(ctx, "select "+eventColumns+`, k.statement, k.change from object_events o
+		join events e on e.plant = o.plant and e.position = o.position and e.recorded = o.recorded
+		join event_keys k on k.key = e.key
+		where o.ref = $1 and o.recorded > $2 order by o.recorded limit $3`, []any{string(ref), micros(after), limit}, func(r rowScanner) error {
+		e, err := scanStoredEvent(r)
+		all = append(all, e)
+		return err
+	})
+	return all, err
+}
+
+// StoredObject is the state of an object.
+type StoredObject struct {
+	Ref   event.Ref
+	Known bool // an event has touched it
+	Object
+}
+
+// Object reads an object's state. An object without a lifecycle has none, but is
+// Known when an event has touched it.
+func (l *Ledger) Object(ctx context.Context, ref event.Ref) (StoredObject, error) {
+	o := StoredObject{Ref: ref}
+	err := l.each(ctx, "select state, ordering, plant, position, recorded from objects where ref = $1", []any{string(ref)}, func(r rowScanner) error {
+		var state []byte
+		var recorded int64
+		if err := r.Scan(&state, &o.Ordering, &o.Plant, &o.Position, &recorded); err != nil {
+			return err
+		}
+		o.Known, o.Recorded = true, fromMicros(recorded)
+		var err error
+		o.State, err = decodeObject(state)
+		return err
+	})
+	if err != nil || o.Known {
+		return o, err
+	}
+	err = l.each(ctx, "select 1 from object_events where ref = $1 limit 1", []any{string(ref)}, func(rowScanner) error {
+		o.Known = true
+		return nil
+	})
+	return o, err
+}
+
+// Objects lists refs of a kind with a state, in order, from behind one.
+func (l *Ledger) Objects(ctx context.Context, kind string, after event.Ref, limit int) ([]StoredObject, error) {
+	var all []StoredObject
+	err := l.each(ctx, "select ref, state, ordering, plant, position, recorded from objects where kind = $1 and ref > $2 order by ref limit $3",
+		[]any{kind, string(after), limit}, func(r rowScanner) error {
+			o := StoredObject{Known: true}
+			var state []byte
+			var recorded int64
+			if err := r.Scan(&o.Ref, &state, &o.Ordering, &o.Plant, &o.Position, &recorded); err != nil {
+				return err
+			}
+			o.Recorded = fromMicros(recorded)
+			var err error
+			o.State, err = decodeObject(state)
+			all = append(all, o)
+			return err
+		})
+	return all, err
+}
+
+// Related is a relation in effect and the event that states it.
+type Related struct {
+	event.Relation
+	Event string
+}
+
+// Relations are the relations of an object, in both directions, that a statement
+// in effect makes.
+func (l *Ledger) Relations(ctx context.Context, ref event.Ref, limit int) ([]Related, error) {
+	var all []Related
+	err := l.each(ctx, `select distinct r.kind, r.from_ref, r.to_ref, min(r.key) from relations r
+		join event_keys k on k.key = r.key and k.plant = r.plant and k.position = r.position and k.change <> 'reversal'
+		where r.from_ref = $1 or r.to_ref = $2 group by r.kind, r.from_ref, r.to_ref order by r.kind, r.from_ref, r.to_ref limit $3`,
+		[]any{string(ref), string(ref), limit}, func(r rowScanner) error {
+			var x Related
+			err := r.Scan(&x.Kind, &x.From, &x.To, &x.Event)
+			all = append(all, x)
+			return err
+		})
+	return all, err
+}
+
+// Exception is what stands, or stood, in the way of a message version.
+type Exception struct {
+	Message    string // id of the version
+	Plant      string
+	System     string
+	Name       string
+	State      string // open, resolved, waived
+	Reason     *fault.Reason
+	Field      string
+	Ref        event.Ref
+	Detail     string
+	Owner      string
+	Raised     time.Time
+	Deadline   time.Time // zero: none
+	Ended      time.Time // zero: open
+	Resolution string
+	Waits      []string
+}
+
+// HeldFilter chooses exceptions; empty fields choose all.
+type HeldFilter struct {
+	State  string // default open
+	Plant  string
+	System string
+	Reason string
+	After  time.Time // raised later than this
+	Limit  int       // default 100
+}
+
+const exceptionQuery = `select message, version, plant, system, name, state, reason, field, ref, detail, owner, raised, deadline, ended, resolution from exceptions `
+
+// Held lists exceptions in the order in which they were raised.
+func (l *Ledger) Held(ctx context.Context, f HeldFilter) ([]Exception, error) {
+	if f.State == "" {
+		f.State = "open"
+	}
+	if f.Limit == 0 {
+		f.Limit = 100
+	}
+	return l.exceptions(ctx, exceptionQuery+`where state = $1 and raised > $2 and ($3 = '' or plant = $3) and ($4 = '' or system = $4)
+		and ($5 = '' or reason = $5) order by raised limit $6`, f.State, micros(f.After), f.Plant, f.System, f.Reason, f.Limit)
+}
+
+// ExceptionsOf are the exceptions of all versions of a message, oldest first.
+func (l *Ledger) ExceptionsOf(ctx context.Context, key string) ([]Exception, error) {
+	return l.exceptions(ctx, exceptionQuery+"where message = $1 order by version", key)
+}
+
+func (l *Ledger) exceptions(ctx context.Context, query string, args ...any) ([]Exception, error) {
+	var all []Exception
+	err := l.each(ctx, query, args, func(r rowScanner) error {
+		var (
+			x                       Exception
+			key, reason             string
+			version                 int
+			raised, deadline, ended int64
+		)
+		if err := r.Scan(&key, &version, &x.Plant, &x.System, &x.Name, &x.State, &reason, &x.Field, &x.Ref, &x.Detail, &x.Owner,
+			&raised, &deadline, &ended, &x.Resolution); err != nil {
+			return err
+		}
+		x.Message, x.Raised, x.Deadline, x.Ended = event.StatementID(key, version), fromMicros(raised), fromMicros(deadline), fromMicros(ended)
+		if x.Reason = fault.ByCode(reason); x.Reason == nil {
+			x.Reason = &fault.Reason{Code: reason, Title: reason} // of a later version of the program
+		}
+		all = append(all, x)
+		return nil
+	})
+	for i := range all {
+		if err != nil {
+			break
+		}
+		all[i].Waits, err = l.waits(ctx, all[i].Message)
+	}
+	return all, err
+}
+
+func (l *Ledger) waits(ctx context.Context, message string) ([]string, error) {
+	key, version, err := event.ParseStatementID(message)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	err = l.each(ctx, "select wanted from waits where message = $1 and version = $2 order by wanted", []any{key, version}, func(r rowScanner) error {
+		var wanted string
+		err := r.Scan(&wanted)
+		all = append(all, wanted)
+		return err
+	})
+	return all, err
+}
+
+// HeldCount counts open exceptions by plant and reason.
+type HeldCount struct {
+	Plant, System, Reason string
+	Open                  int64
+	Oldest                time.Time
+}
+
+// CountHeld counts what is open.
+func (l *Ledger) CountHeld(ctx context.Context) ([]HeldCount, error) {
+	var all []HeldCount
+	err := l.each(ctx, "select plant, system, reason, count(*), min(raised) from exceptions where state = 'open' group by plant, system, reason order by plant, system, reason", nil,
+		func(r rowScanner) error {
+			var c HeldCount
+			var oldest int64
+			err := r.Scan(&c.Plant, &c.System, &c.Reason, &c.Open, &oldest)
+			c.Oldest = fromMicros(oldest)
+			all = append(all, c)
+			return err
+		})
+	return all, err
+}
+
+// Totals count what is on record.
+type Totals struct {
+	Messages int64 `json:"messages"` // versions kept
+	Events   int64 `json:"events"`   // statements, corrections and reversals included
+	Held     int64 `json:"held"`     // open exceptions
+}
+
+// Count reads the totals. It walks the tables: for accounts and tests, not for a
+// page that is asked every second.
+func (l *Ledger) Count(ctx context.Context) (Totals, error) {
+	var t Totals
+	err := l.readWithin(ctx, time.Minute, func(ctx context.Context, r *Reader) error {
+		for query, target := range map[string]*int64{
+			"select count(*) from messages":                        &t.Messages,
+			"select coalesce(sum(last), 0) from feeds":             &t.Events,
+			"select count(*) from exceptions where state = 'open'": &t.Held,
+		} {
+			if err := r.tx.QueryRowContext(ctx, query).Scan(target); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return t, err
+}
+
+// ReferenceAt is the reference data about an object that was valid at a time, as
+// known at another (zero: now). A plant's own goes before the one for all plants.
+func (l *Ledger) ReferenceAt(ctx context.Context, ref event.Ref, plant string, at, known time.Time) (Reference, error) {
+	limit := int64(1<<62 - 1)
+	if !known.IsZero() {
+		limit = micros(known)
+	}
+	var best *Reference
+	seen := map[int64]bool{}
+	err := l.each(ctx, `select ref, plant, valid_from, valid_to, body, recorded, event, withdrawn from reference
+		where ref = $1 and (plant = $2 or plant = '') and valid_from <= $3 and recorded <= $4 order by plant desc, valid_from desc, recorded desc`,
+		[]any{string(ref), plant, micros(at), limit}, func(r rowScanner) error {
+			var recorded, withdrawn int64
+			var version string
+			x, err := scanReference(r, &recorded, &version, &withdrawn)
+			if err != nil || best != nil || seen[micros(x.ValidFrom)] {
+				return err
+			}
+			seen[micros(x.ValidFrom)] = true
+			if withdrawn == 0 && (x.ValidTo.IsZero() || at.Before(x.ValidTo)) {
+				x.Recorded, x.Event = fromMicros(recorded), version
+				best = &x
+			}
+			return nil
+		})
+	if err != nil {
+		return Reference{}, err
+	}
+	if best == nil {
+		return Reference{}, fault.New("ledger.ReferenceAt", fault.NotFound, "", "no reference data about %s is valid at %s", ref, at.UTC().Format(time.RFC3339))
+	}
+	return *best, nil
+}
+
+// CrossReferenceAt is the object that a system meant by a local identifier at a time.
+func (l *Ledger) CrossReferenceAt(ctx context.Context, system, kind, id string, at time.Time) (CrossReference, error) {
+	var best *CrossReference
+	seen := map[int64]bool{}
+	err := l.each(ctx, `select system, kind, id, valid_from, valid_to, ref, withdrawn, recorded, event from cross_references
+		where system = $1 and kind = $2 and id = $3 and valid_from <= $4 order by valid_from desc, recorded desc`,
+		[]any{system, kind, id, micros(at)}, func(r rowScanner) error {
+			var withdrawn, recorded int64
+			var version string
+			x, err := scanCrossReference(r, &withdrawn, &recorded, &version)
+			if err != nil || best != nil || seen[micros(x.ValidFrom)] {
+				return err
+			}
+			seen[micros(x.ValidFrom)] = true
+			if withdrawn == 0 && (x.ValidTo.IsZero() || at.Before(x.ValidTo)) {
+				x.Recorded, x.Event = fromMicros(recorded), version
+				best = &x
+			}
+			return nil
+		})
+	if err != nil {
+		return CrossReference{}, err
+	}
+	if best == nil {
+		return CrossReference{}, fault.New("ledger.CrossReferenceAt", fault.NotFound, "", "%s %q of %s has no cross-reference valid at %s", kind, id, system, at.UTC().Format(time.RFC3339))
+	}
+	return *best, nil
+}
+
+// ActsOn are the acts on a subject, oldest first.
+func (l *Ledger) ActsOn(ctx context.Context, subject string) ([]Act, error) {
+	var all []Act
+	err := l.each(ctx, "select plant, principal, act, subject, detail, recorded from acts where subject = $1 order by recorded", []any{subject}, func(r rowScanner) error {
+		var a Act
+		var recorded int64
+		err := r.Scan(&a.Plant, &a.Principal, &a.Act, &a.Subject, &a.Detail, &recorded)
+		a.Recorded = fromMicros(recorded)
+		all = append(all, a)
+		return err
+	})
+	return all, err
+}

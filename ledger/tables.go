@@ -1,0 +1,116 @@
+package ledger
+
+import (
+	"github.com/gapless/gapless/event"
+)
+
+// The tables that a commit writes in bulk. The order of columns is the order of
+// values in the rows that rows.go builds.
+var (
+	messagesTable = &table{name: "messages", columns: concat(
+		texts("key"), numbers("version", "recorded"),
+		texts("plant", "system", "name", "id", "content_type", "channel", "principal", "digest", "content"),
+		numbers("link", "n"))}
+	contentsTable = &table{name: "contents", columns: concat(
+		texts("key"), numbers("version"), blobs("salt", "body"))}
+	inboxTable = &table{
+		name: "inbox",
+		columns: concat(texts("key", "state"), numbers("version", "effective"),
+			texts("digest", "conflict"), numbers("recorded")),
+		conflict: `on conflict (key) do update set state = excluded.state, version = excluded.version,
+			effective = excluded.effective, digest = excluded.digest, conflict = excluded.conflict, recorded = excluded.recorded`,
+	}
+	eventsTable = &table{name: "events", columns: concat(
+		texts("plant"), numbers("position", "recorded"), texts("key"), numbers("statement"),
+		texts("change"), numbers("previous"), texts("type"), numbers("version"),
+		texts("system", "identity", "slot", "subject"), numbers("occurred_from", "occurred_to", "zone"),
+		texts("day", "shift", "sequence", "correlation", "causation", "ordering"), blobs("data", "derived"),
+		numbers("disputed"), texts("message", "mapping", "revision", "origin"),
+		numbers("origin_epoch", "origin_position", "origin_recorded", "link"))}
+	eventKeysTable = &table{
+		name: "event_keys",
+		columns: concat(texts("key"), numbers("statement"), texts("change", "plant"),
+			numbers("position", "recorded"), texts("message", "digest")),
+		conflict: `on conflict (key) do update set statement = excluded.statement, change = excluded.change, plant = excluded.plant,
+			position = excluded.position, recorded = excluded.recorded, message = excluded.message, digest = excluded.digest`,
+	}
+	objectEventsTable = &table{name: "object_events", columns: concat(
+		texts("ref", "plant"), numbers("position", "recorded"), texts("type"), numbers("folds"))}
+	objectsTable = &table{
+		name: "objects",
+		columns: concat(texts("ref", "kind"), blobs("state"), texts("ordering", "plant"),
+			numbers("position", "recorded")),
+		conflict: `on conflict (ref) do update set state = excluded.state, ordering = excluded.ordering, plant = excluded.plant,
+			position = excluded.position, recorded = excluded.recorded`,
+	}
+	relationsTable = &table{name: "relations", columns: concat(
+		texts("from_ref", "kind", "to_ref", "key", "plant"), numbers("position")), conflict: "on conflict do nothing"}
+	factsTable = &table{name: "facts", columns: concat(
+		texts("plant"), numbers("position", "n", "recorded", "version"),
+		texts("key"), numbers("sign"), texts("measure", "material", "lot", "order_ref", "operation", "work_center", "equipment", "reason", "day", "shift",
+			"value", "unit", "base_value", "base_unit"),
+		numbers("scaled"), texts("residue", "factor"), numbers("disputed"))}
+	exceptionsTable = &table{
+		name: "exceptions",
+		columns: concat(texts("message"), numbers("version"),
+			texts("plant", "system", "name", "state", "reason", "class", "field", "ref", "detail", "owner"),
+			numbers("raised", "deadline", "ended"), texts("resolution")),
+		conflict: `on conflict (message, version) do update set state = excluded.state, reason = excluded.reason, class = excluded.class,
+			field = excluded.field, ref = excluded.ref, detail = excluded.detail, owner = excluded.owner, deadline = excluded.deadline`,
+	}
+	actsTable = &table{name: "acts", columns: concat(
+		texts("plant"), numbers("link", "n", "recorded"), texts("principal", "act", "subject", "detail"))}
+	waitsTable = &table{name: "waits", columns: concat(
+		texts("wanted", "message"), numbers("version", "since")), conflict: "on conflict do nothing"}
+	referenceTable = &table{name: "reference", columns: concat(
+		texts("ref", "plant"), numbers("valid_from", "recorded", "valid_to"), texts("event"),
+		numbers("withdrawn"), blobs("body"))}
+	crossReferencesTable = &table{name: "cross_references", columns: concat(
+		texts("system", "kind", "id"), numbers("valid_from", "recorded", "valid_to"),
+		texts("ref", "event"), numbers("withdrawn")), conflict: "on conflict do nothing"}
+	auditTable = &table{name: "audit", columns: concat(
+		texts("plant"), numbers("link", "recorded", "first", "last", "rows"), texts("digest", "hash", "batch"))}
+)
+
+// FactVersion is the version of the way facts are made of events. A new way is
+// built beside the old and switched.
+const FactVersion = 1
+
+// factDigits is the scale of facts.scaled: millionths of the base unit.
+const factDigits = 6
+
+func concat(parts ...[]column) []column {
+	var all []column
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}
+
+// factRow is one row of facts; a negative one takes back what an earlier statement said.
+func factRow(plant string, position, n, recorded int64, key string, e *event.Event, f *event.Fact, disputed bool, negative bool) ([]any, error) {
+	value, base, sign := f.Quantity.Value, f.Base.Value, int64(1)
+	if negative {
+		value, base, sign = value.Neg(), base.Neg(), -1
+	}
+	scaled, residue, err := base.Scaled(factDigits)
+	if err != nil {
+		return nil, err
+	}
+	rest := ""
+	if !residue.IsZero() {
+		rest = residue.String()
+	}
+	return []any{
+		plant, position, n, recorded, int64(FactVersion), key, sign, f.Measure, string(f.Material), string(f.Lot), string(f.Order),
+		string(f.Operation), string(f.WorkCenter), string(f.Equipment), f.Reason, e.Day, e.Shift,
+		value.String(), f.Quantity.Unit, base.String(), f.Base.Unit, scaled, rest, f.Factor, flag(disputed),
+	}, nil
+}
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
