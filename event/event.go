@@ -137,11 +137,17 @@ func ParseStatementID(id string) (key string, n int, err error) {
 	return key, n, nil
 }
 
-// Order is the place of an event among the others of its subject: by the
-// source's sequence, else by when it happened; where both are equal the
-// position in the feed decides. Orders compare as text.
+// Order is the place of an event among the others of an object: by when it
+// happened, then by the source's sequence. Orders compare as text; where both are
+// equal the position in the feed decides.
 func (e *Event) Order() string {
-	return fmt.Sprintf("%016x", uint64(e.Occurred.From.UnixMicro())+1<<63) + "/" + padSequence(e.Sequence)
+	return fmt.Sprintf("%016x/", uint64(e.Occurred.From.UnixMicro())+1<<63) + padSequence(e.Sequence)
+}
+
+// OrderBySequence is Order for objects whose events come from one source that
+// numbers them: its numbers before its clock.
+func (e *Event) OrderBySequence() string {
+	return padSequence(e.Sequence) + fmt.Sprintf("/%016x", uint64(e.Occurred.From.UnixMicro())+1<<63)
 }
 
 // padSequence makes a decimal sequence number compare by value as text.

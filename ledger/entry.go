@@ -18,6 +18,11 @@ type Entry struct {
 	Owner   string        // of the exception, if one is raised
 	Within  time.Duration // until its deadline; 0 for none
 
+	Mapping  string // "system/message" and revision that prepared it, for reversals
+	Revision string
+	Attempt  int  // how often it was prepared before: what heals is asked for once more only at 0
+	Remap    bool // a replay: known content is mapped again on purpose
+
 	// Restates says that other content under the same id restates the message;
 	// otherwise it is a conflict.
 	Restates bool

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"embed"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -17,9 +18,12 @@ var migrations embed.FS
 // partitioned are the big tables, cut by month of recording on PostgreSQL.
 var partitioned = [...]string{"messages", "events", "facts"}
 
+var textColumnType = regexp.MustCompile(`(?m)^(\t\w+ +)text\b`)
+
 // render writes what the two databases spell differently.
 func (d dialect) render(text string) string {
 	if d == postgres {
+		text = textColumnType.ReplaceAllString(text, `${1}text collate "C"`) // refs and keys sort by bytes, whatever the database's language
 		return strings.NewReplacer("{bytes}", "bytea", "{partitioned}", " partition by range (recorded)", "{clustered}", "").Replace(text)
 	}
 	return strings.NewReplacer("{bytes}", "blob", "{partitioned}", "", "{clustered}", " without rowid").Replace(text)

@@ -1,0 +1,330 @@
+package flow
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gapless/gapless/catalog"
+	"github.com/gapless/gapless/event"
+	"github.com/gapless/gapless/fault"
+	"github.com/gapless/gapless/ledger"
+	"github.com/gapless/gapless/policy"
+)
+
+// decision is what Decide works on: one entry against the state of then.
+type decision struct {
+	cat     *catalog.Catalog
+	w       *ledger.Working
+	e       *ledger.Entry
+	known   ledger.Inbox
+	seen    bool
+	objects map[event.Ref]ledger.Object // states as this entry leaves them
+}
+
+// Decide says what follows from an entry, inside the commit and from state alone.
+func Decide(cat *catalog.Catalog, w *ledger.Working, e *ledger.Entry) ledger.Decision {
+	d := &decision{cat: cat, w: w, e: e, objects: map[event.Ref]ledger.Object{}}
+	key := e.Message.Key()
+	d.known, d.seen = w.Inbox[key]
+	if repeated, answer := d.repetition(key); repeated {
+		return answer
+	}
+	if d.seen && !d.restates() {
+		return d.conflict()
+	}
+	if e.Fault != nil {
+		return d.hold(e.Fault, e.Waits)
+	}
+	drafts, stop := d.statements(key)
+	if stop != nil {
+		return *stop
+	}
+	for i := range drafts {
+		if stop := d.judge(&drafts[i]); stop != nil {
+			return *stop
+		}
+	}
+	if stop := d.foldAll(drafts); stop != nil {
+		return *stop
+	}
+	return d.record(drafts)
+}
+
+// repetition recognises content that was seen before: of the newest version, or
+// of an earlier one that comes late.
+func (d *decision) repetition(key string) (bool, ledger.Decision) {
+	if !d.seen {
+		return false, ledger.Decision{}
+	}
+	digest := d.e.Message.Digest
+	switch {
+	case digest == d.known.Digest && !d.known.Held:
+		if d.e.Remap {
+			return false, ledger.Decision{}
+		}
+		return true, ledger.Decision{Outcome: ledger.Duplicate, Version: d.known.Version}
+	case digest == d.known.Digest:
+		return false, ledger.Decision{} // held: perhaps it can go on now
+	}
+	if version, ok := d.w.Versions[key][digest]; ok && digest != d.known.Conflict {
+		return true, ledger.Decision{Outcome: ledger.Duplicate, Version: version}
+	}
+	return false, ledger.Decision{}
+}
+
+// restates tells whether the entry may take the place of the known version.
+func (d *decision) restates() bool {
+	return d.e.Message.Digest == d.known.Digest || d.e.Restates
+}
+
+// conflict keeps other content under a known id where the source does not
+// restate: once, however often it comes.
+func (d *decision) conflict() ledger.Decision {
+	m := &d.e.Message
+	f := fault.New("flow.Decide", fault.IdentityConflict, "id", "%s %q of %s came before with other content (%s)", m.Name, m.ID, m.System, d.known.Recorded.Format(time.RFC3339))
+	version := d.known.Version + 1
+	if d.known.Conflict == m.Digest {
+		return ledger.Decision{Outcome: ledger.Duplicate, Version: d.known.Version}
+	}
+	return ledger.Decision{Outcome: ledger.Held, Version: version, Keep: true, Fault: f, Conflict: true}
+}
+
+// version is the number under which the entry's content is kept, and whether it
+// has to be added.
+func (d *decision) version() (int, bool) {
+	if d.seen && d.e.Message.Digest == d.known.Digest {
+		return d.known.Version, false
+	}
+	return d.known.Version + 1, true
+}
+
+// hold keeps the message and says why it does not go on. What heals is checked
+// once more here, where no wake-up can be lost.
+func (d *decision) hold(f *fault.Fault, waits []string) ledger.Decision {
+	if f.Reason.Class == fault.Heals && d.e.Attempt == 0 && slices.ContainsFunc(waits, func(w string) bool { return d.w.Satisfied[w] }) {
+		return ledger.Decision{Outcome: ledger.Again}
+	}
+	version, keep := d.version()
+	return ledger.Decision{Outcome: ledger.Held, Version: version, Keep: keep, Fault: f, Waits: waits}
+}
+
+// statements compares what the entry states with what stands: equal is nothing,
+// other content is a correction, a slot that is gone is a reversal, the rest is
+// new. The same comparison serves a restated message and a replay.
+func (d *decision) statements(key string) ([]ledger.Draft, *ledger.Decision) {
+	var drafts []ledger.Draft
+	stated := map[string]bool{}
+	for i := range d.e.Drafts {
+		draft := d.e.Drafts[i]
+		if wanted := d.missing(draft.After); wanted != "" {
+			f := fault.New("flow.Decide", fault.PredecessorMissing, "", "waits for %s", wanted)
+			stop := d.hold(f, draft.After)
+			return nil, &stop
+		}
+		if f, waits := d.amend(&draft); f != nil {
+			stop := d.hold(f, waits)
+			return nil, &stop
+		}
+		stated[draft.Key] = true
+		before, ok := d.w.Statements[draft.Key]
+		switch {
+		case !ok:
+			draft.Statement = 1
+		case before.Digest == draft.Digest && before.Change != event.Reversal && draft.Change != event.Reversal:
+			continue
+		case before.Message != key && draft.Amends == "" && !d.e.Restates:
+			stop := d.conflict()
+			return nil, &stop
+		default:
+			draft.Statement = before.Statement + 1
+			if draft.Change == event.First {
+				draft.Change = event.Correction
+			}
+		}
+		drafts = append(drafts, draft)
+	}
+	return append(drafts, d.gone(key, stated)...), nil
+}
+
+func (d *decision) missing(after []string) string {
+	if len(after) == 0 || slices.ContainsFunc(after, func(w string) bool { return d.w.Satisfied[w] }) {
+		return ""
+	}
+	return after[0]
+}
+
+// gone reverses the statements that the message made before and makes no more.
+func (d *decision) gone(key string, stated map[string]bool) []ledger.Draft {
+	var drafts []ledger.Draft
+	for _, k := range d.w.ByMessage[key] {
+		before := d.w.Statements[k]
+		if stated[k] || before.Change == event.Reversal {
+			continue
+		}
+		r := before.Draft
+		r.Statement, r.Change, r.Facts, r.Verdicts = before.Statement+1, event.Reversal, nil, nil
+		r.Mapping, r.Revision = d.e.Mapping, d.e.Revision
+		drafts = append(drafts, r)
+	}
+	return drafts
+}
+
+// amend finds the statement that a draft corrects or reverses by the message
+// that made it. Chains are linear: only the newest can be amended.
+func (d *decision) amend(draft *ledger.Draft) (*fault.Fault, []string) {
+	if draft.Amends == "" {
+		return nil, nil
+	}
+	keys := d.w.ByMessage[draft.Amends]
+	if len(keys) == 0 {
+		if _, seen := d.w.Inbox[draft.Amends]; seen {
+			if d.w.Inbox[draft.Amends].Held {
+				return fault.New("flow.Decide", fault.PredecessorMissing, string(draft.Change), "what it refers to is held itself"), []string{ledger.MessageWanted(draft.Amends)}
+			}
+			return fault.New("flow.Decide", fault.ChainConflict, string(draft.Change), "another message has amended it already"), nil
+		}
+		return fault.New("flow.Decide", fault.PredecessorMissing, string(draft.Change), "what it refers to has not arrived"), []string{ledger.MessageWanted(draft.Amends)}
+	}
+	before := d.w.Statements[keys[0]]
+	if before.Change == event.Reversal {
+		return fault.New("flow.Decide", fault.AlreadyReversed, string(draft.Change), "statement %s", before.ID()), nil
+	}
+	if draft.Change == event.Reversal {
+		own := *draft
+		*draft = before.Draft
+		draft.Change, draft.Facts, draft.Verdicts, draft.Amends = event.Reversal, nil, nil, own.Amends
+		draft.Mapping, draft.Revision = own.Mapping, own.Revision
+		return nil, nil
+	}
+	if before.Type != draft.Type {
+		return fault.New("flow.Decide", fault.ChainConflict, "type", "a correction of %s cannot be a %s", before.Type, draft.Type), nil
+	}
+	draft.Key, draft.Identity, draft.Slot = before.Key, before.Identity, before.Slot
+	return nil, nil
+}
+
+// judge asks the policies that read state. A decision can be forbidden; a fact
+// happened and is disputed.
+func (d *decision) judge(draft *ledger.Draft) *ledger.Decision {
+	if draft.Change == event.Reversal || len(d.cat.Policies().For(draft.Type, policy.InCommit)) == 0 {
+		return nil
+	}
+	in := policy.Input{Event: Canonical(&draft.Event), State: d.states(draft), Subject: d.state(draft.Subject)}
+	for _, v := range d.cat.Policies().Judge(policy.InCommit, in) {
+		draft.Verdicts = append(draft.Verdicts, storedVerdict(v))
+		if stop := d.verdict(draft, v); stop != nil {
+			return stop
+		}
+	}
+	return nil
+}
+
+func (d *decision) verdict(draft *ledger.Draft, v policy.Verdict) *ledger.Decision {
+	f, disputed := applyVerdict(v)
+	draft.Disputed = draft.Disputed || disputed
+	if f == nil {
+		return nil
+	}
+	f.Ref = draft.Subject
+	stop := d.hold(f, nil)
+	return &stop
+}
+
+// foldAll moves the states of all objects that the drafts touch.
+func (d *decision) foldAll(drafts []ledger.Draft) *ledger.Decision {
+	touching := map[event.Ref][]*ledger.Draft{}
+	var refs []event.Ref
+	for i := range drafts {
+		for _, f := range drafts[i].Folds {
+			if touching[f.Ref] == nil {
+				refs = append(refs, f.Ref)
+			}
+			touching[f.Ref] = append(touching[f.Ref], &drafts[i])
+		}
+	}
+	for _, ref := range refs {
+		lifecycle := d.cat.Lifecycle(ref.Kind())
+		if lifecycle == nil {
+			continue // this revision of the catalog has none for the kind
+		}
+		before, known := d.w.Objects[ref]
+		steps := newSteps(lifecycle, touching[ref])
+		after := before
+		switch {
+		case steps.inOrder(before.Ordering):
+			after.State = steps.fold(lifecycle, stateOf(before.State)).Map()
+			after.Ordering = steps[len(steps)-1].ordering
+		case known && !before.Complete:
+			return &ledger.Decision{Outcome: ledger.Later}
+		default:
+			steps = steps.among(lifecycle, before.History)
+			after.State = steps.fold(lifecycle, lifecycle.Initial()).Map()
+			after.Ordering = steps.last()
+		}
+		if stop := d.refused(ref, before, steps); stop != nil {
+			return stop
+		}
+		d.objects[ref] = after
+	}
+	return nil
+}
+
+// refused answers the transitions that the state does not allow: a decision is
+// held, a fact is disputed.
+func (d *decision) refused(ref event.Ref, before ledger.Object, steps steps) *ledger.Decision {
+	status, _ := before.State["status"].(string)
+	for _, s := range steps {
+		if !s.refused || s.draft == nil {
+			continue
+		}
+		text := fmt.Sprintf("%s is %q, which allows no %s", ref, cmp.Or(status, "unknown"), s.draft.Type)
+		if k, ok := d.cat.Contract(s.draft.Type, s.draft.Version); ok && k.IsDecision() {
+			f := fault.New("flow.Decide", fault.TransitionInvalid, "type", "%s", text)
+			f.Ref = ref
+			stop := d.hold(f, nil)
+			return &stop
+		}
+		s.draft.Disputed = true
+		s.draft.Verdicts = append(s.draft.Verdicts, ledger.Verdict{
+			Policy: "lifecycle " + ref.Kind(), Outcome: string(policy.Stop), Effect: string(policy.Dispute),
+			Reason: fault.TransitionInvalid.Code, Message: text, Remedy: fault.TransitionInvalid.Remedy,
+		})
+	}
+	return nil
+}
+
+// states are the states of all objects of a draft, as policies read them.
+func (d *decision) states(draft *ledger.Draft) map[string]map[string]any {
+	all := map[string]map[string]any{}
+	for _, ref := range draft.Refs {
+		if s := d.state(ref); s != nil {
+			all[string(ref)] = s
+		}
+	}
+	return all
+}
+
+// state is an object's state before this draft, as far as policies are
+// concerned: what it was when the entry came.
+func (d *decision) state(ref event.Ref) map[string]any {
+	if o, ok := d.w.Objects[ref]; ok && o.State != nil {
+		return o.State
+	}
+	return nil
+}
+
+// record is the decision for an entry that goes on record.
+func (d *decision) record(drafts []ledger.Draft) ledger.Decision {
+	version, keep := d.version()
+	outcome := ledger.Recorded
+	if d.known.Effective > 0 {
+		outcome = ledger.Corrected
+		if len(drafts) == 0 && !keep {
+			outcome = ledger.Duplicate
+		}
+	}
+	return ledger.Decision{Outcome: outcome, Version: version, Keep: keep, Drafts: drafts, Objects: d.objects}
+}
+
