@@ -327,4 +327,3 @@ func (d *decision) record(drafts []ledger.Draft) ledger.Decision {
 	}
 	return ledger.Decision{Outcome: outcome, Version: version, Keep: keep, Drafts: drafts, Objects: d.objects}
 }
-

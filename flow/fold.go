@@ -38,7 +38,9 @@ func newSteps(lifecycle *transaction.Lifecycle, drafts []*ledger.Draft) steps {
 }
 
 func (s steps) sort() {
-	slices.SortStableFunc(s, func(a, b step) int { return cmp.Or(cmp.Compare(a.ordering, b.ordering), cmp.Compare(a.position, b.position)) })
+	slices.SortStableFunc(s, func(a, b step) int {
+		return cmp.Or(cmp.Compare(a.ordering, b.ordering), cmp.Compare(a.position, b.position))
+	})
 }
 
 // inOrder tells whether the steps only add to what is folded already.

@@ -1,0 +1,98 @@
+// Package flow is the order of things. A message that arrives is kept, mapped,
+// identified, validated, judged, decided and recorded; one that cannot go on is
+// held with its reason, and goes on by itself when what it waits for arrives.
+//
+// The path of one message is Take, one, prepare and Decide, in this order. Flow
+// holds no SQL and no protocol.
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gapless/gapless/catalog"
+	"github.com/gapless/gapless/ledger"
+)
+
+// Config opens a flow.
+type Config struct {
+	Catalog *catalog.Catalog // the revision that maps and judges; required
+	Ledger  ledger.Config    // Decide and Woken are set by Open
+	Log     *slog.Logger     // default: nothing
+}
+
+// Flow takes messages in and puts them on record.
+type Flow struct {
+	ledger  *ledger.Ledger
+	log     *slog.Logger
+	catalog atomic.Pointer[catalog.Catalog]
+
+	mu    sync.Mutex
+	woken map[string]bool // message keys to take in again
+	wake  chan struct{}
+}
+
+// Open opens the ledger and puts the flow above it.
+func Open(ctx context.Context, cfg Config) (*Flow, error) {
+	if cfg.Catalog == nil {
+		return nil, errors.New("flow.Open: no catalog")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	f := &Flow{log: cfg.Log, woken: map[string]bool{}, wake: make(chan struct{}, 1)}
+	f.catalog.Store(cfg.Catalog)
+	cfg.Ledger.Decide = func(w *ledger.Working, e *ledger.Entry) ledger.Decision { return Decide(f.catalog.Load(), w, e) }
+	cfg.Ledger.Woken = f.Wake
+	if cfg.Ledger.Log == nil {
+		cfg.Ledger.Log = cfg.Log
+	}
+	var err error
+	if f.ledger, err = ledger.Open(ctx, cfg.Ledger); err != nil {
+		return nil, fmt.Errorf("flow.Open: %w", err)
+	}
+	return f, nil
+}
+
+// Ledger is what it records in.
+func (f *Flow) Ledger() *ledger.Ledger { return f.ledger }
+
+// Catalog is the revision in force.
+func (f *Flow) Catalog() *catalog.Catalog { return f.catalog.Load() }
+
+// Close lets the ledger go. Run must have returned.
+func (f *Flow) Close() { f.ledger.Close() }
+
+// Run commits and heals until the context ends.
+func (f *Flow) Run(ctx context.Context) error {
+	committing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var committed sync.WaitGroup
+	var err error
+	committed.Go(func() { err = f.ledger.Run(committing) })
+	if release := f.release(ctx); release == nil {
+		f.heal(ctx) // returns when ctx ends
+	} else if ctx.Err() == nil {
+		err = release
+	}
+	stop() // the healer is done: nothing of ours is submitted any more
+	committed.Wait()
+	return err
+}
+
+// release puts the catalog's revision on record, so that whoever reads an event
+// later can see what mapped it.
+func (f *Flow) release(ctx context.Context) error {
+	cat := f.catalog.Load()
+	content, err := pack(cat)
+	if err != nil {
+		return fmt.Errorf("flow.Run: pack the catalog: %w", err)
+	}
+	if err := f.ledger.Release(ctx, "hub", cat.Digest(), content); err != nil {
+		return fmt.Errorf("flow.Run: put the catalog on record: %w", err)
+	}
+	return nil
+}

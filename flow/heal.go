@@ -1,0 +1,116 @@
+package flow
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/gapless/gapless/fault"
+	"github.com/gapless/gapless/ledger"
+)
+
+// Wake notes messages whose wait may be over. It never blocks.
+func (f *Flow) Wake(messages []string) {
+	f.mu.Lock()
+	for _, key := range messages {
+		f.woken[key] = true
+	}
+	f.mu.Unlock()
+	select {
+	case f.wake <- struct{}{}:
+	default: // the healer is told already
+	}
+}
+
+// sweepEvery is how often everything that may heal is looked at again, in case a
+// wake-up of another node was lost with that node.
+const sweepEvery = 5 * time.Minute
+
+// heal takes woken messages in again until the context ends. It begins with all
+// that may go on by itself or under this revision of the catalog.
+func (f *Flow) heal(ctx context.Context) {
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
+	f.sweep(ctx, fault.Heals, fault.Definition)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.wake:
+			f.healWoken(ctx)
+		case <-sweep.C:
+			f.sweep(ctx, fault.Heals)
+		}
+	}
+}
+
+func (f *Flow) healWoken(ctx context.Context) {
+	f.mu.Lock()
+	keys := make([]string, 0, len(f.woken))
+	for key := range f.woken {
+		keys = append(keys, key)
+	}
+	clear(f.woken)
+	f.mu.Unlock()
+	slices.Sort(keys)
+	for batch := range slices.Chunk(keys, 256) {
+		f.again(ctx, batch)
+	}
+}
+
+// sweep takes in again all held messages whose reason is of the classes.
+func (f *Flow) sweep(ctx context.Context, classes ...fault.Class) {
+	after := time.Time{}
+	for ctx.Err() == nil {
+		held, err := f.ledger.Held(ctx, ledger.HeldFilter{After: after, Limit: 256})
+		if err != nil {
+			f.log.Warn("held messages cannot be read; they are looked at later", slog.Any("error", err))
+			return
+		}
+		if len(held) == 0 {
+			return
+		}
+		var keys []string
+		for _, x := range held {
+			if slices.Contains(classes, x.Reason.Class) {
+				keys = append(keys, keyOf(x.Message))
+			}
+		}
+		f.again(ctx, keys)
+		after = held[len(held)-1].Raised
+	}
+}
+
+// again takes held messages in once more, from what was kept of them.
+func (f *Flow) again(ctx context.Context, keys []string) {
+	for _, key := range keys {
+		if ctx.Err() != nil {
+			return
+		}
+		if _, err := f.Retry(ctx, key); err != nil && ctx.Err() == nil {
+			f.log.Warn("held message cannot be taken in again; it is looked at later", slog.String("message", key), slog.Any("error", err))
+		}
+	}
+}
+
+// Retry takes a held message in again from its raw content. A message that is
+// not held is left alone and answered as a duplicate.
+func (f *Flow) Retry(ctx context.Context, key string) (Answer, error) {
+	stored, err := f.ledger.Newest(ctx, key)
+	if err != nil {
+		return Answer{}, err
+	}
+	m := stored.Message
+	if !stored.Held {
+		return Answer{ID: m.ID, Result: ledger.Result{Outcome: ledger.Duplicate, Message: m.StatementID(), Plant: m.Plant}}, nil
+	}
+	if stored.Erased {
+		return Answer{}, fault.New("flow.Retry", fault.NotFound, "message", "the raw content of %s was erased", m.StatementID())
+	}
+	record, err := decodeKept(m.Body)
+	if err != nil {
+		return Answer{}, fault.Wrap("flow.Retry", fault.NotReadable, "", err)
+	}
+	return f.one(ctx, arrival{Message: m, record: record})
+}

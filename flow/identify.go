@@ -1,0 +1,164 @@
+package flow
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gapless/gapless/catalog"
+	"github.com/gapless/gapless/event"
+	"github.com/gapless/gapless/fault"
+	"github.com/gapless/gapless/format"
+	"github.com/gapless/gapless/ledger"
+	"github.com/gapless/gapless/mapping"
+)
+
+// identifyRecord reads the identity and digest of a native record.
+func (f *Flow) identifyRecord(a *arrival, d Delivery) error {
+	m, ok := f.Catalog().Mapping(d.System, d.Message)
+	if !ok {
+		return fault.New("flow.Take", fault.MessageUnknown, "message", "%q of %s", d.Message, d.System)
+	}
+	a.System, a.Name = d.System, d.Message
+	var err error
+	if a.ID, err = m.Identify(a.record); err != nil {
+		return err
+	}
+	if a.Digest, err = m.Digest(a.record); err != nil {
+		return fault.Wrap("flow.Take", fault.NotReadable, "", err)
+	}
+	a.Body, err = event.Canonical(a.record)
+	return err
+}
+
+// identifyEvent reads source and id of a CloudEvent. Everything else about it can
+// be wrong and is kept; without these two it could not be told from others.
+func (f *Flow) identifyEvent(a *arrival, from ledger.Principal) error {
+	source, _ := a.record["source"].(string)
+	id, _ := a.record["id"].(string)
+	if source == "" {
+		return fault.New("flow.Take", fault.IDMissing, "source", "the CloudEvent has no source")
+	}
+	if id == "" || len(id) > 512 {
+		return fault.New("flow.Take", fault.IDMissing, "id", "the CloudEvent has no id of 1 to 512 bytes")
+	}
+	e := event.Envelope{Source: source}
+	a.System, a.Name, a.ID = e.System(), event.CloudEventMessage, id
+	if err := speaksFor(from, a.System); err != nil {
+		return err
+	}
+	if _, ok := f.Catalog().System(a.System); !ok {
+		return fault.New("flow.Take", fault.SystemUnknown, "source", "%q", a.System)
+	}
+	lasting := make(map[string]any, len(a.record))
+	for name, value := range a.record {
+		if !slices.Contains(event.VolatileAttributes, name) {
+			lasting[name] = value
+		}
+	}
+	var err error
+	if a.Digest, err = event.Digest(lasting); err != nil {
+		return fault.Wrap("flow.Take", fault.NotReadable, "", err)
+	}
+	a.ContentType = "application/cloudevents+json"
+	a.Body, err = event.Canonical(a.record)
+	return err
+}
+
+// decodeKept reads the raw content of a kept message back.
+func decodeKept(body []byte) (map[string]any, error) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var record map[string]any
+	err := d.Decode(&record)
+	return record, err
+}
+
+// unreadable turns a fault of the format into ours: the record was not kept.
+func unreadable(err error) *fault.Fault {
+	f := fault.Wrap("flow.Take", fault.NotReadable, "", err)
+	if known, ok := asFormatError(err); ok {
+		f.Field = known.Field
+		if known.Limit {
+			f.Reason = fault.LimitExceeded
+		}
+	}
+	return f
+}
+
+// specFor finds how to read a native message that comes as a media type. The
+// same record may always come as JSON.
+func specFor(def *mapping.Definition, contentType string) (format.Spec, error) {
+	kind, known := mediaKinds[mediaType(contentType)]
+	if contentType == "" {
+		kind, known = format.JSON, true
+	}
+	var accepted []string
+	for _, spec := range def.Specs() {
+		if known && spec.Kind == kind {
+			return spec, nil
+		}
+		accepted = append(accepted, string(spec.Kind))
+	}
+	if known && (kind == format.JSON || kind == format.NDJSON) {
+		return format.Spec{Kind: kind}, nil
+	}
+	return format.Spec{}, fault.New("flow.Take", fault.TypeUnsupported, "content-type", "%q; the message %s comes as json or as %s", contentType, def.Message, strings.Join(accepted, ", "))
+}
+
+// resolver exchanges local identifiers for refs.
+type resolver struct {
+	find  func(kind, id string) (event.Ref, error)
+	waits []string
+	fault *fault.Fault
+	self  string // the system whose identifiers they are
+}
+
+// resolve walks a value and answers it with every local identifier exchanged. The
+// value given is not changed. All that cannot be resolved is gathered, so that a
+// message waits for everything it needs.
+func (r *resolver) resolve(value any, place string) any {
+	if kind, id, ok := mapping.LocalRef(value); ok {
+		ref, err := r.find(kind, id)
+		if err == nil {
+			return string(ref)
+		}
+		r.waits = append(r.waits, ledger.CrossReferenceWanted(r.self, kind, id))
+		if r.fault == nil {
+			r.fault = fault.New("flow.identify", fault.IdentifierUnknown, place, "%s %q of %s", kind, id, r.self)
+		}
+		return ""
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name, item := range v {
+			out[name] = r.resolve(item, join(place, name))
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = r.resolve(item, join(place, fmt.Sprint(i)))
+		}
+		return out
+	}
+	return value
+}
+
+func join(place, name string) string {
+	if place == "" {
+		return name
+	}
+	return place + "/" + name
+}
+
+// plantOf is the plant of a system's message that names none: its only one.
+func plantOf(cat *catalog.Catalog, system string) string {
+	if s, ok := cat.System(system); ok && len(s.Plants) == 1 {
+		return s.Plants[0]
+	}
+	return ""
+}
