@@ -31,61 +31,69 @@ func TestCompatibleIsSoundForSchemasBeyondTheDialect(t *testing.T) {
 // fails too when it never met a pair that put the promise to the test.
 func checkSoundness(t *testing.T, maker func(*rapid.T) *schemaMaker) {
 	tested := map[string]int{}
-	rapid.Check(t, func(t *rapid.T) {
-		m := maker(t)
-		old := m.document()
-		updated := m.altered(old)
-		if !m.wide {
-			old, updated = tidied(old), tidied(updated)
-			if len(CheckDialect(old))+len(CheckDialect(updated)) > 0 {
-				return
-			}
-			tested["in the dialect"]++
-		}
-		before, errBefore := compileSchema(old)
-		after, errAfter := compileSchema(updated)
-		if errBefore != nil || errAfter != nil {
-			if !m.wide {
-				t.Fatalf("the test drew a schema that is none: %v, %v\n%s\n%s", errBefore, errAfter, jsonText(old), jsonText(updated))
-			}
-			return
-		}
-		changes := Compatible(old, updated)
-		effect := EffectOf(changes)
-		if !m.wide && slices.ContainsFunc(changes, func(c Change) bool { return c.Kind == NotComparable }) {
-			t.Fatalf("in the dialect, and not comparable\nold  %s\nnew  %s\n%+v", jsonText(old), jsonText(updated), changes)
-		}
-		tested["schemas told apart"] += min(1, len(changes))
-		for i := range 12 {
-			source := old
-			if i%2 == 1 {
-				source = updated
-			}
-			doc := m.fitting(source, source, 4)
-			fitsOld, fitsNew := before.Validate(doc) == nil, after.Validate(doc) == nil
-			if fitsOld && !fitsNew && !effect.BreaksSenders() {
-				t.Fatalf("a sender breaks, and Compatible says %s\nold  %s\nnew  %s\nsent %s\n%+v", effect, jsonText(old), jsonText(updated), jsonText(doc), changes)
-			}
-			if fitsNew && !fitsOld && !effect.BreaksReaders() {
-				t.Fatalf("a reader breaks, and Compatible says %s\nold  %s\nnew  %s\nsent %s\n%+v", effect, jsonText(old), jsonText(updated), jsonText(doc), changes)
-			}
-			if len(changes) > 0 && fitsOld && !effect.BreaksSenders() {
-				tested["senders"]++
-			}
-			if len(changes) > 0 && fitsNew && !effect.BreaksReaders() {
-				tested["readers"]++
-			}
-			if fitsOld != fitsNew {
-				tested["breaks met"]++
-			}
-		}
-	})
+	rounds := 10
+	if testing.Short() {
+		rounds = 1
+	}
+	for range rounds {
+		rapid.Check(t, func(t *rapid.T) { checkPair(t, maker(t), tested) })
+	}
 	for _, what := range []string{"schemas told apart", "senders", "readers", "breaks met"} {
 		if tested[what] == 0 && !t.Failed() {
 			t.Errorf("the test never met the case %q: %v", what, tested)
 		}
 	}
 	t.Logf("met: %v", tested)
+}
+
+// checkPair draws one pair and a dozen documents, and counts what it met.
+func checkPair(t *rapid.T, m *schemaMaker, tested map[string]int) {
+	old := m.document()
+	updated := m.altered(old)
+	if !m.wide {
+		old, updated = tidied(old), tidied(updated)
+		if len(CheckDialect(old))+len(CheckDialect(updated)) > 0 {
+			return
+		}
+		tested["in the dialect"]++
+	}
+	before, errBefore := compileSchema(old)
+	after, errAfter := compileSchema(updated)
+	if errBefore != nil || errAfter != nil {
+		if !m.wide {
+			t.Fatalf("the test drew a schema that is none: %v, %v\n%s\n%s", errBefore, errAfter, jsonText(old), jsonText(updated))
+		}
+		return
+	}
+	changes := Compatible(old, updated)
+	effect := EffectOf(changes)
+	if !m.wide && slices.ContainsFunc(changes, func(c Change) bool { return c.Kind == NotComparable }) {
+		t.Fatalf("in the dialect, and not comparable\nold  %s\nnew  %s\n%+v", jsonText(old), jsonText(updated), changes)
+	}
+	tested["schemas told apart"] += min(1, len(changes))
+	for i := range 12 {
+		source := old
+		if i%2 == 1 {
+			source = updated
+		}
+		doc := m.fitting(source, source, 4)
+		fitsOld, fitsNew := before.Validate(doc) == nil, after.Validate(doc) == nil
+		if fitsOld && !fitsNew && !effect.BreaksSenders() {
+			t.Fatalf("a sender breaks, and Compatible says %s\nold  %s\nnew  %s\nsent %s\n%+v", effect, jsonText(old), jsonText(updated), jsonText(doc), changes)
+		}
+		if fitsNew && !fitsOld && !effect.BreaksReaders() {
+			t.Fatalf("a reader breaks, and Compatible says %s\nold  %s\nnew  %s\nsent %s\n%+v", effect, jsonText(old), jsonText(updated), jsonText(doc), changes)
+		}
+		if len(changes) > 0 && fitsOld && !effect.BreaksSenders() {
+			tested["senders"]++
+		}
+		if len(changes) > 0 && fitsNew && !effect.BreaksReaders() {
+			tested["readers"]++
+		}
+		if fitsOld != fitsNew {
+			tested["breaks met"]++
+		}
+	}
 }
 
 func compileSchema(schema any) (*jsonschema.Schema, error) {

@@ -124,6 +124,14 @@ func TestCompatibleOnPairsOfSchemas(t *testing.T) {
 			`{"type": "integer", "minimum": 0, "maximum": 10}`, `{"type": "integer", "minimum": 1, "maximum": 11}`,
 			[]string{"range-narrowed  breaking-for-senders", "range-widened  breaking-for-readers"},
 		},
+		"a limit that no longer belongs to the range narrows it": {
+			`{"type": "number", "minimum": 0, "maximum": 9}`, `{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 9}`,
+			[]string{"range-narrowed  breaking-for-senders"},
+		},
+		"1.0 is no integer in draft-04, and is one later": {
+			`{"$schema": "http://json-schema.org/draft-07/schema#", "type": "integer"}`, `{"$schema": "http://json-schema.org/draft-04/schema#", "type": "integer"}`,
+			[]string{"type-narrowed /type breaking-for-senders", "annotation-changed /$schema compatible"},
+		},
 		"a field name with a slash is escaped in the path": {
 			`{"type": "object", "properties": {"a/b": {"type": "string"}}}`, `{"type": "object", "properties": {"a/b": {"type": "null"}}}`,
 			[]string{"type-changed /properties/a~1b/type breaking-for-both"},
@@ -164,18 +172,26 @@ func TestCompatibleOnPairsOfSchemas(t *testing.T) {
 
 func TestWhatIsNotUnderstoodIsNeverCompatible(t *testing.T) {
 	tests := map[string]struct{ before, after string }{
-		"a keyword nobody knows, added":                   {`{"type": "string"}`, `{"type": "string", "maxLenght": 3}`},
-		"a keyword nobody knows, taken out":               {`{"type": "string", "x-unit": "KGM"}`, `{"type": "string"}`},
-		"a keyword nobody knows, kept beside a change":    {`{"type": "string", "x-unit": "KGM"}`, `{"type": "string", "x-unit": "KGM", "title": "weight"}`},
-		"a keyword that hangs on its neighbours":          {`{"unevaluatedProperties": false, "properties": {"a": {}}}`, `{"unevaluatedProperties": false, "properties": {"a": {}, "b": {}}}`},
-		"one inside a combination":                        {`{"allOf": [{"unevaluatedProperties": false, "allOf": [{"properties": {"a": {}}}]}]}`, `{"allOf": [{"unevaluatedProperties": false, "allOf": [{"properties": {"b": {}}}]}]}`},
-		"a keyword that its draft does not have":          {`{"$schema": "http://json-schema.org/draft-04/schema#", "const": 1}`, `{"$schema": "http://json-schema.org/draft-04/schema#", "const": 1, "type": "integer"}`},
-		"elements one by one in the wrong draft":          {`{"items": [{"type": "string"}]}`, `{"items": [{"type": "string"}, {}]}`},
-		"a draft nobody knows":                            {`{"$schema": "https://example.com/draft-99"}`, `{"$schema": "https://example.com/draft-99", "type": "string"}`},
-		"a reference to another document":                 {`{"$ref": "https://example.com/lot.json"}`, `{"$ref": "https://example.com/lot.json", "title": "lot"}`},
-		"a reference to nothing":                          {`{"type": "string"}`, `{"$ref": "#/$defs/lot"}`},
-		"a reference to itself":                           {`{"type": "string"}`, `{"$ref": "#"}`},
-		"a base moved by $id":                             {`{"$ref": "#/$defs/a", "$defs": {"a": {"$id": "https://example.com/a", "$ref": "#/$defs/b"}}}`, `{"$ref": "#/$defs/a", "$defs": {"a": {"$id": "https://example.com/a", "$ref": "#/$defs/c"}}}`},
+		"a keyword nobody knows, added":                {`{"type": "string"}`, `{"type": "string", "maxLenght": 3}`},
+		"a keyword nobody knows, taken out":            {`{"type": "string", "x-unit": "KGM"}`, `{"type": "string"}`},
+		"a keyword nobody knows, kept beside a change": {`{"type": "string", "x-unit": "KGM"}`, `{"type": "string", "x-unit": "KGM", "title": "weight"}`},
+		"a keyword that hangs on its neighbours":       {`{"unevaluatedProperties": false, "properties": {"a": {}}}`, `{"unevaluatedProperties": false, "properties": {"a": {}, "b": {}}}`},
+		"one inside a combination":                     {`{"allOf": [{"unevaluatedProperties": false, "allOf": [{"properties": {"a": {}}}]}]}`, `{"allOf": [{"unevaluatedProperties": false, "allOf": [{"properties": {"b": {}}}]}]}`},
+		"a keyword that its draft does not have":       {`{"$schema": "http://json-schema.org/draft-04/schema#", "const": 1}`, `{"$schema": "http://json-schema.org/draft-04/schema#", "const": 1, "type": "integer"}`},
+		"elements one by one in the wrong draft":       {`{"items": [{"type": "string"}]}`, `{"items": [{"type": "string"}, {}]}`},
+		"a draft nobody knows":                         {`{"$schema": "https://example.com/draft-99"}`, `{"$schema": "https://example.com/draft-99", "type": "string"}`},
+		"a reference to another document":              {`{"$ref": "https://example.com/lot.json"}`, `{"$ref": "https://example.com/lot.json", "title": "lot"}`},
+		"a reference to nothing":                       {`{"type": "string"}`, `{"$ref": "#/$defs/lot"}`},
+		"a reference to itself":                        {`{"type": "string"}`, `{"$ref": "#"}`},
+		"a base moved by $id":                          {`{"$ref": "#/$defs/a", "$defs": {"a": {"$id": "https://example.com/a", "$ref": "#/$defs/b"}}}`, `{"$ref": "#/$defs/a", "$defs": {"a": {"$id": "https://example.com/a", "$ref": "#/$defs/c"}}}`},
+		"a reference past a $id, behind which # is another schema": {
+			`{"$ref": "#/$defs/a/properties/b", "$defs": {"c": {}, "a": {"$id": "https://example.com/a", "$defs": {"c": {"type": "string"}}, "properties": {"b": {"$ref": "#/$defs/c"}}}}}`,
+			`{"$ref": "#/$defs/a/properties/b", "$defs": {"c": {}, "a": {"$id": "https://example.com/a", "$defs": {"c": {"type": "null"}}, "properties": {"b": {"$ref": "#/$defs/c"}}}}}`,
+		},
+		"the same keyword where only one draft has it": {
+			`{"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"a": {"prefixItems": [{"type": "string"}]}}}`,
+			`{"$schema": "https://json-schema.org/draft/2020-12/schema", "properties": {"a": {"prefixItems": [{"type": "string"}]}}}`,
+		},
 		"a dynamic reference":                             {`{"$dynamicRef": "#a"}`, `{"$dynamicRef": "#a", "title": "a"}`},
 		"a type that is none":                             {`{"type": "text"}`, `{"type": "string"}`},
 		"a minimum that is a text":                        {`{"minimum": "0"}`, `{"minimum": 0}`},
@@ -257,5 +273,22 @@ func TestCompatibleEndsOnSchemasBuiltToNeverEnd(t *testing.T) {
 				t.Errorf("got %s", effect)
 			}
 		})
+	}
+}
+
+func TestCompatibleSaysWhereItStopped(t *testing.T) {
+	nested := func(last string) any {
+		schema := any(map[string]any{"type": last})
+		for range maxComparedDepth {
+			schema = map[string]any{"type": "array", "items": schema}
+		}
+		return schema
+	}
+	changes := Compatible(nested("integer"), nested("number"))
+	if len(changes) != 1 || changes[0].Kind != NotComparable || !strings.Contains(changes[0].Plain, "its size") {
+		t.Errorf("got %+v", changes)
+	}
+	if changes := Compatible(nested("integer"), nested("integer")); len(changes) > 0 {
+		t.Errorf("what is the same needs no comparison: %+v", changes)
 	}
 }
