@@ -146,6 +146,16 @@ func TestCompatibleOnPairsOfSchemas(t *testing.T) {
 			`{"$ref": "#/$defs/n", "title": "n", "$defs": {"n": {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/n"}}, {"type": "null"}]}}}`,
 			[]string{"constraint-changed  breaking-for-both", "annotation-changed /title compatible"},
 		},
+		"a quantity without a sign is not negative": {
+			`{"x-quantity": true}`, `{"x-quantity": {"sign": "not-negative"}}`, nil,
+		},
+		"a sign no longer stated can be a demand": {
+			`{"x-quantity": {"sign": "any", "dimension": "mass"}}`, `{"x-quantity": {"dimension": "mass"}}`,
+			[]string{"sign-narrowed /x-quantity breaking-for-senders"},
+		},
+		"a quantity of a dimension, where none was asked for, is one change": {
+			`{}`, `{"x-quantity": {"dimension": "mass"}}`, []string{"quantity-required /x-quantity breaking-for-senders"},
+		},
 		"x-record beside a reference counts": {
 			`{"type": "object", "properties": {"a": {"$ref": "#/$defs/x", "x-record": true}}, "$defs": {"x": {"type": "string"}}}`,
 			`{"type": "object", "properties": {"a": {"$ref": "#/$defs/x"}}, "$defs": {"x": {"type": "string"}}}`,

@@ -337,6 +337,10 @@ type quantityDemand struct {
 // quantitySigns from the widest to the narrowest.
 func quantitySigns() []string { return []string{"any", "not-negative", "positive"} }
 
+// defaultSign counts where x-quantity states no sign: a negative quantity is
+// a mistake unless the contract asks for it.
+const defaultSign = "not-negative"
+
 func (c *comparison) compareQuantity(at place, before, after schemaNode) {
 	b, okBefore := before.quantity()
 	a, okAfter := after.quantity()
@@ -347,8 +351,10 @@ func (c *comparison) compareQuantity(at place, before, after schemaNode) {
 		return
 	case !b.stated && a.stated:
 		c.add(QuantityRequired, at, "", "")
+		return
 	case b.stated && !a.stated:
 		c.add(QuantityDropped, at, "", "")
+		return
 	}
 	if b.dimension != a.dimension {
 		c.relate(dimensionFamily, at, effectOf(a.dimension != "", b.dimension != ""), b.dimension, a.dimension)
@@ -359,11 +365,14 @@ func (c *comparison) compareQuantity(at place, before, after schemaNode) {
 
 func (n schemaNode) quantity() (quantityDemand, bool) {
 	stated, found := n.keywords()["x-quantity"]
+	demand := quantityDemand{stated: true, sign: slices.Index(quantitySigns(), defaultSign)}
 	switch stated := stated.(type) {
 	case bool:
-		return quantityDemand{stated: stated}, true
+		if !stated {
+			return quantityDemand{}, true
+		}
+		return demand, true
 	case map[string]any:
-		demand := quantityDemand{stated: true}
 		ok := true
 		for name, value := range stated {
 			text, isText := value.(string)

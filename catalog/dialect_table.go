@@ -54,7 +54,7 @@ func dialectKeywords() []dialectKeyword {
 		{name: "pattern", on: typeString, check: wantsPattern, meaning: "regular expression (RE2 syntax); matches anywhere, so write `^` and `$`"},
 		{name: "format", on: typeString, check: wantsFormat, meaning: "one of " + strings.Join(dialectFormats(), ", ") + "; always enforced"},
 		{name: "x-ref", on: typeString, check: wantsRefKinds, meaning: "the text is a ref of this kind, or of one of a list of kinds"},
-		{name: "x-quantity", on: typeObject, check: wantsQuantity, meaning: "a quantity with value and unit: true, or {dimension, sign}; sign is one of " + strings.Join(quantitySigns(), ", ")},
+		{name: "x-quantity", on: typeObject, check: wantsQuantity, meaning: "a quantity with value and unit: true, or {dimension, sign}; sign is one of " + strings.Join(quantitySigns(), ", ") + ", where none is stated " + defaultSign},
 		{name: "x-code", on: typeString, check: wantsCodeList, meaning: "the text is a code of this code list"},
 		{name: "x-record", on: typeAny, besideRef: true, check: wantsTrue, meaning: "true: GMP record field, never edited in the hub"},
 	}
