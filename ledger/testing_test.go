@@ -1,0 +1,106 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	flags "flag"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// update rewrites the golden files: go test ./ledger -update.
+var update = flags.Bool("update", false, "write the golden files anew")
+
+// databases gives one empty database of each kind by name, for tests that hold
+// on both. Without GAPLESS_TEST_POSTGRES a subtest says that PostgreSQL was left
+// out: `scripts/postgres run -- go test ./ledger` gives one.
+func databases(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{"sqlite": filepath.Join(t.TempDir(), "ledger.db")}
+	if server := os.Getenv("GAPLESS_TEST_POSTGRES"); server != "" {
+		all["postgres"] = newPostgres(t, server)
+		return all
+	}
+	t.Run("postgres", func(t *testing.T) { t.Skip("no PostgreSQL: GAPLESS_TEST_POSTGRES is empty") })
+	return all
+}
+
+// newPostgres makes a database on the server and drops it at the end.
+func newPostgres(t testing.TB, server string) string {
+	t.Helper()
+	var b [8]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		t.Fatal(err)
+	}
+	name := "gapless_" + hex.EncodeToString(b[:])
+	db, err := sql.Open("pgx", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), "create database "+name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := db.ExecContext(context.Background(), "drop database "+name+" with (force)"); err != nil { //nolint:usetesting // the test's context has ended by then
+			t.Error(err)
+		}
+		_ = db.Close()
+	})
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	return u.String()
+}
+
+// onBoth runs a test on an empty database of each kind.
+func onBoth(t *testing.T, test func(t *testing.T, dsn string)) {
+	t.Helper()
+	for name, dsn := range databases(t) {
+		t.Run(name, func(t *testing.T) { test(t, dsn) })
+	}
+}
+
+// open opens a ledger, runs its committer and ends both with the test.
+func open(t testing.TB, dsn string, cfg Config) *Ledger {
+	t.Helper()
+	l, stop := openUntil(t, dsn, cfg)
+	t.Cleanup(stop)
+	return l
+}
+
+// openUntil is open with an end of the caller's choice; ending twice is harmless.
+func openUntil(t testing.TB, dsn string, cfg Config) (l *Ledger, stop func()) {
+	t.Helper()
+	cfg.Database = dsn
+	if cfg.Decide == nil {
+		cfg.Decide = restating
+	}
+	if cfg.DiskReserve == 0 {
+		cfg.DiskReserve = 1
+	}
+	l, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	stopped := false
+	return l, func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		l.Close()
+	}
+}
