@@ -533,3 +533,25 @@ func (l *Ledger) ActsOn(ctx context.Context, subject string) ([]Act, error) {
 	})
 	return all, err
 }
+
+// OpenAbout are the open exceptions that name a ref.
+func (l *Ledger) OpenAbout(ctx context.Context, ref event.Ref) ([]Exception, error) {
+	return l.exceptions(ctx, exceptionQuery+"where state = 'open' and ref = $1 order by raised limit 1000", string(ref))
+}
+
+// RecordedAt is when the last event up to a cursor was recorded; zero for none.
+func (l *Ledger) RecordedAt(ctx context.Context, c Cursor) (time.Time, error) {
+	var last int64
+	for _, plant := range sortedKeys(c) {
+		err := l.each(ctx, "select recorded from events where plant = $1 and position = $2", []any{plant, c[plant]}, func(r rowScanner) error {
+			var recorded int64
+			err := r.Scan(&recorded)
+			last = max(last, recorded)
+			return err
+		})
+		if err != nil {
+			return time.Time{}, err
+		}
+	}
+	return fromMicros(last), nil
+}
