@@ -44,16 +44,18 @@ type transaction struct {
 	states map[event.Ref]Object
 	inbox  map[string]Inbox
 	keys   map[string]Statement
-	ended  []ended  // exceptions that this commit resolves
-	freed  []string // waits of messages that go on: by message id
-	wanted []string // waits that this commit may satisfy
-	woken  []string // keys of messages that waited for it
+	raised map[string][]any   // rows of exceptions by message id, as this commit leaves them
+	waits  map[string][][]any // rows of waits by message id
+	ended  []ended            // exceptions that this commit resolves
+	freed  []string           // waits of messages that go on: by message id
+	wanted []string           // waits that this commit may satisfy
 }
 
 type ended struct {
 	message    string
 	version    int
 	resolution string
+	at         int64
 }
 
 // writeOrder is the order in which tables are written: the same everywhere, so
@@ -81,18 +83,23 @@ func (c *committer) try(ctx context.Context, b *batch) (later []*item, err error
 	t := &transaction{
 		session: c.session, ledger: c.ledger, batch: b, now: start.UnixMicro(), feeds: map[string]*feed{}, rows: map[*table][][]any{},
 		states: map[event.Ref]Object{}, inbox: map[string]Inbox{}, keys: map[string]Statement{},
+		raised: map[string][]any{}, waits: map[string][][]any{},
 	}
 	later, done, err := t.run(ctx)
 	if err != nil || done {
 		c.session.rollback(ctx)
-		return later, err
 	}
-	if err := c.step(ctx, "commit", c.session.commit); err != nil {
-		return nil, &lostCommit{err}
+	if err != nil {
+		return nil, err
+	}
+	if !done {
+		if err := c.step(ctx, "commit", c.session.commit); err != nil {
+			return nil, &lostCommit{err}
+		}
 	}
 	c.ledger.committed(b, c.ledger.cfg.Clock().Sub(start))
-	if len(t.woken) > 0 {
-		c.ledger.cfg.Woken(t.woken)
+	if len(b.woken) > 0 {
+		c.ledger.cfg.Woken(b.woken)
 	}
 	return later, nil
 }
@@ -213,7 +220,7 @@ func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) 
 // apply turns a decision into rows and keeps the working set true.
 func (t *transaction) apply(e *Entry, d *Decision) (Result, error) {
 	m := e.Message
-	m.Version = d.Version
+	m.Version = t.version(&m, d)
 	f := t.feeds[m.Plant]
 	known := t.w.Inbox[m.Key()]
 	result := Result{Outcome: d.Outcome, Message: m.StatementID(), Plant: m.Plant, Fault: d.Fault, Recorded: known.Recorded}
@@ -241,6 +248,25 @@ func (t *transaction) apply(e *Entry, d *Decision) (Result, error) {
 	t.settleInbox(f, e, d, &m, known, recorded)
 	result.Events, result.Position = t.standing(m.Key())
 	return result, nil
+}
+
+// version is the number of the version that a decision is about. The ledger numbers
+// what it keeps: content that was refused as a conflict has a number too, though
+// what stands never moved to it.
+func (t *transaction) version(m *event.Message, d *Decision) int {
+	key := m.Key()
+	known, versions := t.w.Inbox[key], t.w.Versions[key]
+	if !d.Keep {
+		if v, ok := versions[m.Digest]; ok && known.Digest != m.Digest {
+			return v
+		}
+		return d.Version
+	}
+	newest := known.Version
+	for _, v := range versions {
+		newest = max(newest, v)
+	}
+	return newest + 1
 }
 
 // standing are the events that stand for a message, and the last one's position.
@@ -295,7 +321,6 @@ func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *event.Messa
 	now := known
 	if d.Conflict {
 		now.Conflict = m.Digest
-		now.Version = max(now.Version, m.Version)
 	} else {
 		now = Inbox{Held: d.Outcome == Held, Version: m.Version, Effective: known.Effective, Digest: m.Digest, Conflict: known.Conflict, Recorded: fromMicros(recorded)}
 		if !now.Held {
@@ -304,7 +329,9 @@ func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *event.Messa
 	}
 	t.w.Inbox[key], t.inbox[key] = now, now
 	if known.Held && !d.Conflict {
-		t.freed = append(t.freed, event.StatementID(key, known.Version))
+		id := event.StatementID(key, known.Version)
+		t.freed = append(t.freed, id)
+		delete(t.waits, id)
 		switch {
 		case m.Version != known.Version:
 			t.resolve(f, m, known.Version, "a later version of the message replaces it")
@@ -325,19 +352,25 @@ func (t *transaction) raise(f *feed, e *Entry, d *Decision, m *event.Message, re
 		deadline = recorded + e.Within.Microseconds()
 	}
 	r := d.Fault
-	t.add(exceptionsTable, []any{
+	id := m.StatementID()
+	t.raised[id] = []any{
 		m.Key(), int64(m.Version), m.Plant, m.System, m.Name, "open", r.Reason.Code, string(r.Reason.Class), r.Field, string(r.Ref),
 		r.Explanation(), e.Owner, recorded, deadline, int64(0), "",
-	})
-	t.addAct(f, Act{Plant: m.Plant, Principal: m.Principal, Act: "exception.raised", Subject: m.StatementID(), Detail: r.Reason.Code + ": " + r.Text()})
+	}
+	t.addAct(f, Act{Plant: m.Plant, Principal: m.Principal, Act: "exception.raised", Subject: id, Detail: r.Reason.Code + ": " + r.Text()})
+	t.waits[id] = nil
 	for _, wanted := range d.Waits {
-		t.add(waitsTable, []any{wanted, m.Key(), int64(m.Version), recorded})
+		t.waits[id] = append(t.waits[id], []any{wanted, m.Key(), int64(m.Version), recorded})
 	}
 }
 
 func (t *transaction) resolve(f *feed, m *event.Message, version int, resolution string) {
-	t.ended = append(t.ended, ended{m.Key(), version, resolution})
-	t.addAct(f, Act{Plant: m.Plant, Principal: m.Principal, Act: "exception.resolved", Subject: event.StatementID(m.Key(), version), Detail: resolution})
+	id := event.StatementID(m.Key(), version)
+	at := t.addAct(f, Act{Plant: m.Plant, Principal: m.Principal, Act: "exception.resolved", Subject: id, Detail: resolution})
+	if row, ok := t.raised[id]; ok { // by an earlier entry of this commit
+		row[exceptionState], row[exceptionEnded], row[exceptionResolution] = "resolved", at, resolution
+	}
+	t.ended = append(t.ended, ended{m.Key(), version, resolution, at})
 }
 
 // addAct appends to the list of acts and to the link; it answers the act's time.
@@ -356,6 +389,10 @@ func (t *transaction) add(to *table, row []any) { t.rows[to] = append(t.rows[to]
 // recordDraft gives a draft its place in the feed and gathers its rows.
 func (t *transaction) recordDraft(f *feed, m *event.Message, d *Draft) error {
 	previous := t.w.Statements[d.Key]
+	if d.Plant != f.plant || previous.Key != "" && previous.Plant != d.Plant {
+		return fmt.Errorf("ledger.Record: event %s is of plant %q, its message of %q and the statement before of %q: a chain stays in one feed",
+			d.Key, d.Plant, f.plant, previous.Plant)
+	}
 	f.last++
 	if f.first == 0 {
 		f.first = f.last
@@ -407,13 +444,17 @@ func (t *transaction) addIndexes(d *Draft, at int64) {
 // addMasterData gathers the versions of reference data and of cross-references
 // that an event publishes. A later statement withdraws what the one before said.
 func (t *transaction) addMasterData(d, previous *Draft, at int64) {
-	if r := previous.Reference; r != nil && (d.Reference == nil || d.Change == event.Reversal || !r.ValidFrom.Equal(d.Reference.ValidFrom)) {
+	reversed := d.Change == event.Reversal
+	if r := previous.Reference; r != nil && (reversed || !d.Reference.replaces(r)) {
 		t.add(referenceTable, referenceRow(r, d.ID(), at, true))
 	}
-	for _, x := range previous.CrossReferences {
-		t.add(crossReferencesTable, crossReferenceRow(&x, d.ID(), at, true))
+	for i := range previous.CrossReferences {
+		x := &previous.CrossReferences[i]
+		if reversed || !slices.ContainsFunc(d.CrossReferences, func(y CrossReference) bool { return y.replaces(x) }) {
+			t.add(crossReferencesTable, crossReferenceRow(x, d.ID(), at, true))
+		}
 	}
-	if d.Change == event.Reversal {
+	if reversed {
 		return
 	}
 	if d.Reference != nil {
@@ -465,6 +506,12 @@ func (t *transaction) addStates() {
 		s := t.keys[key]
 		t.add(eventKeysTable, []any{key, int64(s.Statement), string(s.Change), s.Plant, s.Position, micros(s.Recorded), s.Message, s.Digest})
 	}
+	for _, id := range sortedKeys(t.raised) {
+		t.add(exceptionsTable, t.raised[id])
+	}
+	for _, id := range sortedKeys(t.waits) {
+		t.rows[waitsTable] = append(t.rows[waitsTable], t.waits[id]...)
+	}
 	for _, ref := range sortedKeys(t.states) {
 		o := t.states[ref]
 		t.add(objectsTable, []any{string(ref), ref.Kind(), canonicalState(o.State), o.Ordering, o.Plant, o.Position, micros(o.Recorded)})
@@ -489,7 +536,7 @@ func (t *transaction) release(ctx context.Context) error {
 	}
 	for _, e := range t.ended {
 		if err := t.exec(ctx, "update exceptions set state = 'resolved', ended = $1, resolution = $2 where message = $3 and version = $4 and state = 'open'",
-			t.now, e.resolution, e.message, int64(e.version)); err != nil {
+			e.at, e.resolution, e.message, int64(e.version)); err != nil {
 			return err
 		}
 	}
@@ -498,6 +545,7 @@ func (t *transaction) release(ctx context.Context) error {
 
 // findWoken looks up who waited for what this commit put on record.
 func (t *transaction) findWoken(ctx context.Context) error {
+	t.batch.woken = nil
 	if len(t.wanted) == 0 {
 		return nil
 	}
@@ -506,7 +554,7 @@ func (t *transaction) findWoken(ctx context.Context) error {
 	return t.each(ctx, "select distinct message from waits where "+t.dialect.isIn("wanted", "$1"), []any{t.dialect.list(t.wanted)}, func(r rowScanner) error {
 		var message string
 		err := r.Scan(&message)
-		t.woken = append(t.woken, message)
+		t.batch.woken = append(t.batch.woken, message)
 		return err
 	})
 }

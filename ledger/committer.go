@@ -44,6 +44,7 @@ type batch struct {
 	items  []*item
 	later  []*item // decided to go into the next commit
 	events int
+	woken  []string // keys of messages that waited for what it puts on record
 }
 
 // Record puts an entry on record together with what follows from it, and answers
@@ -207,7 +208,7 @@ func (c *committer) commitItems(ctx context.Context, items []*item) (later []*it
 	switch {
 	case err == nil:
 		return later
-	case fault.Of(err) != nil: // the database is away: nobody's content is to blame
+	case errors.Is(err, fault.Unavailable): // the database is away: nobody's content is to blame
 		for _, it := range items {
 			it.err = err
 		}

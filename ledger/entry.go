@@ -85,6 +85,17 @@ type CrossReference struct {
 	Event              string
 }
 
+// replaces tells whether x takes the place of what y says, so that y need not be
+// withdrawn.
+func (x *CrossReference) replaces(y *CrossReference) bool {
+	return x.System == y.System && x.Kind == y.Kind && x.ID == y.ID && x.ValidFrom.Equal(y.ValidFrom)
+}
+
+// replaces tells whether r, which may be nil, takes the place of what o says.
+func (r *Reference) replaces(o *Reference) bool {
+	return r != nil && r.Ref == o.Ref && r.Plant == o.Plant && r.ValidFrom.Equal(o.ValidFrom)
+}
+
 // What a message can wait for, as one text each. The same text is made by what
 // ends the wait.
 func ReferenceWanted(ref event.Ref) string { return "reference:" + string(ref) }
@@ -116,9 +127,9 @@ type Working struct {
 // Inbox is what is known of a message id.
 type Inbox struct {
 	Held      bool
-	Version   int    // the newest version
+	Version   int    // the version that Held is about: the newest that was no conflict
 	Effective int    // the version whose events stand; 0 while none
-	Digest    string // of the newest version
+	Digest    string // of the content of Version
 	Conflict  string // digest of the last content that was refused as a conflict
 	Recorded  time.Time
 }
@@ -176,8 +187,8 @@ const (
 // A Decision is what follows from one entry.
 type Decision struct {
 	Outcome  Outcome
-	Version  int                  // of the message; a Duplicate names the version that it repeats
-	Keep     bool                 // a version of the message is added
+	Version  int                  // of the message, where none is added; a Duplicate names the version that it repeats
+	Keep     bool                 // a version of the message is added; the ledger numbers it
 	Drafts   []Draft              // events to be recorded, in order, with Statement and Change set
 	Objects  map[event.Ref]Object // new states
 	Fault    *fault.Fault         // with Held

@@ -204,20 +204,7 @@ func (t *transaction) loadStatements(ctx context.Context, s *touched) error {
 // completeStatements reads the whole event of those statements that the batch may
 // correct or reverse: in a stream of new facts, none.
 func (t *transaction) completeStatements(ctx context.Context, _ *touched) error {
-	unchanged := map[string]bool{}
-	for _, it := range t.batch.items {
-		if it.entry == nil {
-			continue
-		}
-		for i := range it.entry.Drafts {
-			d := &it.entry.Drafts[i]
-			unchanged[d.Key] = t.w.Statements[d.Key].Digest == d.Digest
-		}
-	}
-	for _, key := range sortedKeys(t.w.Statements) {
-		if unchanged[key] {
-			continue
-		}
+	for _, key := range t.changing() {
 		st := t.w.Statements[key]
 		if err := t.completeStatement(ctx, &st); err != nil {
 			return err
@@ -225,6 +212,35 @@ func (t *transaction) completeStatements(ctx context.Context, _ *touched) error 
 		t.w.Statements[key] = st
 	}
 	return nil
+}
+
+// changing are the keys of the statements that any entry of the batch states with
+// other content, amends or leaves out. One entry that repeats a statement does not
+// excuse another that corrects it.
+func (t *transaction) changing() []string {
+	changing := map[string]bool{}
+	for _, it := range t.batch.items {
+		if it.entry == nil {
+			continue
+		}
+		stated := map[string]bool{}
+		for i := range it.entry.Drafts {
+			d := &it.entry.Drafts[i]
+			stated[d.Key] = true
+			if known, ok := t.w.Statements[d.Key]; ok && known.Digest != d.Digest {
+				changing[d.Key] = true
+			}
+			for _, key := range t.w.ByMessage[d.Amends] {
+				changing[key] = true
+			}
+		}
+		for _, key := range t.w.ByMessage[it.entry.Message.Key()] {
+			if !stated[key] {
+				changing[key] = true
+			}
+		}
+	}
+	return sortedKeys(changing)
 }
 
 func (t *transaction) completeStatement(ctx context.Context, st *Statement) error {

@@ -56,7 +56,8 @@ var (
 			texts("plant", "system", "name", "state", "reason", "class", "field", "ref", "detail", "owner"),
 			numbers("raised", "deadline", "ended"), texts("resolution")),
 		conflict: `on conflict (message, version) do update set state = excluded.state, reason = excluded.reason, class = excluded.class,
-			field = excluded.field, ref = excluded.ref, detail = excluded.detail, owner = excluded.owner, deadline = excluded.deadline`,
+			field = excluded.field, ref = excluded.ref, detail = excluded.detail, owner = excluded.owner, deadline = excluded.deadline,
+			ended = excluded.ended, resolution = excluded.resolution`,
 	}
 	actsTable = &table{name: "acts", columns: concat(
 		texts("plant"), numbers("link", "n", "recorded"), texts("principal", "act", "subject", "detail"))}
@@ -70,6 +71,13 @@ var (
 		texts("ref", "event"), numbers("withdrawn")), conflict: "on conflict do nothing"}
 	auditTable = &table{name: "audit", columns: concat(
 		texts("plant"), numbers("link", "recorded", "first", "last", "rows"), texts("digest", "hash", "batch"))}
+)
+
+// Places in a row of exceptions that change while a commit is gathered.
+const (
+	exceptionState      = 5
+	exceptionEnded      = 14
+	exceptionResolution = 15
 )
 
 // FactVersion is the version of the way facts are made of events. A new way is
