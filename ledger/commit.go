@@ -197,10 +197,8 @@ func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) 
 	for _, it := range t.batch.items {
 		it.err, it.result = nil, Result{}
 		if it.act != nil {
-			at := t.addAct(t.feeds[it.act.row.Plant], it.act.row)
-			it.err = it.act.write(ctx, t.session, fromMicros(at))
-			if it.err != nil {
-				return nil, it.err
+			if err := t.perform(ctx, it); err != nil {
+				return nil, err
 			}
 			continue
 		}
@@ -215,6 +213,22 @@ func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) 
 		}
 	}
 	return later, nil
+}
+
+// perform does a write that is not a message. A Fault is its answer to the one who
+// asked: it has written nothing then, and the rest of the batch goes on.
+func (t *transaction) perform(ctx context.Context, it *item) error {
+	f := t.feeds[it.act.row.Plant]
+	at := f.tick(t.now)
+	err := it.act.write(ctx, t.session, fromMicros(at))
+	if fault.Of(err) != nil {
+		it.err = err
+		return nil
+	}
+	if err == nil {
+		t.addActAt(f, it.act.row, at)
+	}
+	return err
 }
 
 // apply turns a decision into rows and keeps the working set true.
@@ -376,12 +390,16 @@ func (t *transaction) resolve(f *feed, m *event.Message, version int, resolution
 // addAct appends to the list of acts and to the link; it answers the act's time.
 func (t *transaction) addAct(f *feed, a Act) int64 {
 	at := f.tick(t.now)
+	t.addActAt(f, a, at)
+	return at
+}
+
+func (t *transaction) addActAt(f *feed, a Act, at int64) {
 	row := []any{f.plant, f.link + 1, f.n, at, a.Principal, a.Act, a.Subject, a.Detail}
 	f.n++
 	f.rows++
 	f.sum.act(row)
 	t.add(actsTable, row)
-	return at
 }
 
 func (t *transaction) add(to *table, row []any) { t.rows[to] = append(t.rows[to], row) }

@@ -93,6 +93,8 @@ type Ledger struct {
 
 	diskChecked atomic.Int64 // unix milliseconds
 	diskFull    atomic.Bool
+
+	access access
 }
 
 // Counts are totals since the ledger was opened, for metrics.
@@ -116,7 +118,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	l := &Ledger{
 		cfg: cfg, store: st,
 		single: make(chan *request, 4*cfg.BatchEntries), bulk: make(chan *request, 4),
-		closed: make(chan struct{}), moved: make(chan struct{}),
+		closed: make(chan struct{}), moved: make(chan struct{}), access: newAccess(),
 	}
 	if err := st.migrate(ctx, cfg.Clock()); err != nil {
 		st.close()
