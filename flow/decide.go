@@ -84,11 +84,10 @@ func (d *decision) restates() bool {
 func (d *decision) conflict() ledger.Decision {
 	m := &d.e.Message
 	f := fault.New("flow.Decide", fault.IdentityConflict, "id", "%s %q of %s came before with other content (%s)", m.Name, m.ID, m.System, d.known.Recorded.Format(time.RFC3339))
-	version := d.known.Version + 1
 	if d.known.Conflict == m.Digest {
-		return ledger.Decision{Outcome: ledger.Duplicate, Version: d.known.Version}
+		return ledger.Decision{Outcome: ledger.Duplicate, Version: d.w.Versions[m.Key()][m.Digest]}
 	}
-	return ledger.Decision{Outcome: ledger.Held, Version: version, Keep: true, Fault: f, Conflict: true}
+	return ledger.Decision{Outcome: ledger.Held, Version: d.next(), Keep: true, Fault: f, Conflict: true}
 }
 
 // version is the number under which the entry's content is kept, and whether it
@@ -97,7 +96,16 @@ func (d *decision) version() (int, bool) {
 	if d.seen && d.e.Message.Digest == d.known.Digest {
 		return d.known.Version, false
 	}
-	return d.known.Version + 1, true
+	return d.next(), true
+}
+
+// next is the number behind all versions that were ever kept, refused ones too.
+func (d *decision) next() int {
+	last := d.known.Version
+	for _, version := range d.w.Versions[d.e.Message.Key()] {
+		last = max(last, version)
+	}
+	return last + 1
 }
 
 // hold keeps the message and says why it does not go on. What heals is checked
@@ -107,7 +115,8 @@ func (d *decision) hold(f *fault.Fault, waits []string) ledger.Decision {
 		return ledger.Decision{Outcome: ledger.Again}
 	}
 	version, keep := d.version()
-	return ledger.Decision{Outcome: ledger.Held, Version: version, Keep: keep, Fault: f, Waits: waits}
+	same := !keep && d.known.Held && d.known.Exception == ledger.ExceptionText(f)
+	return ledger.Decision{Outcome: ledger.Held, Version: version, Keep: keep, Fault: f, Waits: waits, Same: same}
 }
 
 // statements compares what the entry states with what stands: equal is nothing,
