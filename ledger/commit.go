@@ -78,7 +78,7 @@ func (c *committer) try(ctx context.Context, b *batch) (later []*item, err error
 	}
 	start := c.ledger.cfg.Clock()
 	if err := c.step(ctx, "begin", c.session.begin); err != nil {
-		return nil, err
+		return nil, &unanswered{"BEGIN", err}
 	}
 	t := &transaction{
 		session: c.session, ledger: c.ledger, batch: b, now: start.UnixMicro(), feeds: map[string]*feed{}, rows: map[*table][][]any{},
@@ -94,7 +94,7 @@ func (c *committer) try(ctx context.Context, b *batch) (later []*item, err error
 	}
 	if !done {
 		if err := c.step(ctx, "commit", c.session.commit); err != nil {
-			return nil, &lostCommit{err}
+			return nil, &unanswered{"COMMIT", err}
 		}
 	}
 	c.ledger.committed(b, c.ledger.cfg.Clock().Sub(start))
@@ -194,7 +194,8 @@ func (t *transaction) alreadyCommitted(ctx context.Context) (bool, error) {
 // decideAll folds the entries in order: decide, apply to what is known, gather rows.
 func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) {
 	t.batch.events = 0
-	for _, it := range t.batch.items {
+	deferred := map[string]bool{}
+	for i, it := range t.batch.items {
 		it.err, it.result = nil, Result{}
 		if it.act != nil {
 			if err := t.perform(ctx, it); err != nil {
@@ -203,8 +204,16 @@ func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) 
 			continue
 		}
 		t.w.Now = fromMicros(t.now)
+		if it.entry.follows(deferred) {
+			later = append(later, it)
+			continue
+		}
 		d := t.ledger.cfg.Decide(t.w, it.entry)
 		if d.Outcome == Later {
+			if i == 0 { // nothing of this commit stands in its way
+				return nil, fmt.Errorf("ledger.Record: message %s is put off although it stands first", it.entry.Message.StatementID())
+			}
+			it.entry.defers(deferred)
 			later = append(later, it)
 			continue
 		}
@@ -255,7 +264,12 @@ func (t *transaction) apply(e *Entry, d *Decision) (Result, error) {
 		}
 	}
 	for ref, o := range d.Objects {
-		o.Plant, o.Position, o.Recorded, o.History, o.Complete = m.Plant, f.last, fromMicros(f.recorded), nil, false
+		o.Plant, o.Position, o.Recorded = m.Plant, f.last, fromMicros(f.recorded)
+		before, known := t.w.Objects[ref]
+		o.History, o.Complete = nil, before.Complete || !known
+		if o.Complete {
+			o.History = before.historyWith(ref, d.Drafts)
+		}
 		t.w.Objects[ref] = o
 		t.states[ref] = o
 	}

@@ -14,8 +14,9 @@ import (
 // good as away.
 const commitTimeout = 30 * time.Second
 
-// patience is how long a commit is tried again while the database is away.
-const patience = 20 * time.Second
+// races is how often a commit is tried again that another node has overtaken with
+// the same key. What fails more often than that has a fault of its own.
+const races = 5
 
 // item is one unit of work in a commit, and where its answer goes.
 type item struct {
@@ -210,7 +211,7 @@ func (c *committer) commitItems(ctx context.Context, items []*item) (later []*it
 		return later
 	case errors.Is(err, fault.Unavailable): // the database is away: nobody's content is to blame
 		for _, it := range items {
-			it.err = err
+			it.result, it.err = Result{}, err
 		}
 		return nil
 	case len(items) > 1:
@@ -226,7 +227,7 @@ func (c *committer) commitItems(ctx context.Context, items []*item) (later []*it
 func (c *committer) poisoned(ctx context.Context, it *item, cause error) []*item {
 	c.ledger.cfg.Log.Error("entry cannot be stored", slog.Any("error", cause))
 	if it.entry == nil || it.entry.Fault != nil && it.entry.Fault.Reason == fault.PoisonedMessage {
-		it.err = fmt.Errorf("ledger.Record: %w", cause)
+		it.result, it.err = Result{}, fmt.Errorf("ledger.Record: %w", cause)
 		return nil
 	}
 	held := *it.entry
@@ -240,16 +241,21 @@ func (c *committer) poisoned(ctx context.Context, it *item, cause error) []*item
 // was lost is looked up by the batch's id, never repeated blindly.
 func (c *committer) persist(ctx context.Context, b *batch) (later []*item, err error) {
 	log := c.ledger.cfg.Log
-	deadline := c.ledger.cfg.Clock().Add(patience)
+	start, lost := time.Now(), 0
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		later, err = c.try(ctx, b)
 		if err == nil || !c.away(ctx, err) {
 			return later, err
 		}
+		if raced(err) {
+			if lost++; lost > races {
+				return nil, err
+			}
+		}
 		c.ledger.count(func(n *Counts) { n.Retried++ })
 		log.Warn("commit is tried again", slog.Any("error", err))
 		c.disconnect()
-		if c.ledger.cfg.Clock().After(deadline) {
+		if time.Since(start)+wait > c.ledger.cfg.Patience {
 			return nil, fault.Wrap("ledger.Record", fault.Unavailable, "", err)
 		}
 		pause(ctx, wait)
@@ -258,8 +264,8 @@ func (c *committer) persist(ctx context.Context, b *batch) (later []*item, err e
 
 // away tells whether an error is about the database, not about what was written.
 func (c *committer) away(ctx context.Context, err error) bool {
-	var lost *lostCommit
-	if errors.As(err, &lost) || c.session == nil || transient(err) {
+	var silent *unanswered
+	if errors.As(err, &silent) || c.session == nil || transient(err) {
 		return true
 	}
 	probe, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -267,11 +273,15 @@ func (c *committer) away(ctx context.Context, err error) bool {
 	return c.session.conn.PingContext(probe) != nil
 }
 
-// lostCommit says that COMMIT was sent and its answer did not come.
-type lostCommit struct{ err error }
+// unanswered says that no good answer came to BEGIN or COMMIT. That is never about
+// what is written; after COMMIT it may be on record.
+type unanswered struct {
+	statement string
+	err       error
+}
 
-func (e *lostCommit) Error() string { return "the answer to COMMIT was lost: " + e.err.Error() }
-func (e *lostCommit) Unwrap() error { return e.err }
+func (e *unanswered) Error() string { return "no good answer to " + e.statement + ": " + e.err.Error() }
+func (e *unanswered) Unwrap() error { return e.err }
 
 func (l *Ledger) count(add func(*Counts)) {
 	l.mu.Lock()

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gapless/gapless/event"
@@ -29,6 +30,30 @@ type Entry struct {
 	// Needs are the objects whose state the decision reads, besides those that
 	// the drafts fold into.
 	Needs []event.Ref
+}
+
+// defers notes what an entry that is put off is about, so that nothing overtakes it.
+func (e *Entry) defers(deferred map[string]bool) {
+	deferred[e.Message.Key()] = true
+	for i := range e.Drafts {
+		deferred[e.Drafts[i].Key] = true
+	}
+}
+
+// follows tells whether an entry that is put off comes before this one: about the
+// same message, or the same statement. Then this one is put off too.
+func (e *Entry) follows(deferred map[string]bool) bool {
+	if len(deferred) == 0 {
+		return false
+	}
+	found := deferred[e.Message.Key()]
+	for i := range e.Drafts {
+		found = found || deferred[e.Drafts[i].Key] || deferred[e.Drafts[i].Amends]
+	}
+	if found {
+		e.defers(deferred)
+	}
+	return found
 }
 
 // A Draft is an event that is mapped, identified, validated and judged as far as
@@ -148,10 +173,29 @@ type Object struct {
 	Plant    string
 	Position int64
 	Recorded time.Time
-	// History are the events in effect of the fold, by position. It is filled only
-	// where a refold is necessary: for a late event, a correction, a reversal.
+	// History are the events in effect of the fold, by position. It is filled where a
+	// refold is necessary, for a late event, a correction, a reversal, and where the
+	// object is new in this commit.
 	History  []Folded
 	Complete bool // History is filled
+}
+
+// historyWith is the history after drafts were recorded: without the statements
+// that they correct or reverse, with those that they make.
+func (o *Object) historyWith(ref event.Ref, drafts []Draft) []Folded {
+	history := slices.DeleteFunc(slices.Clone(o.History), func(h Folded) bool {
+		return slices.ContainsFunc(drafts, func(d Draft) bool { return d.Key == h.Key })
+	})
+	for i := range drafts {
+		d := &drafts[i]
+		if d.Change == event.Reversal || !slices.ContainsFunc(d.Folds, func(f Fold) bool { return f.Ref == ref }) {
+			continue
+		}
+		history = append(history, Folded{
+			Key: d.Key, ID: d.ID(), Type: d.Type, Occurred: d.Occurred.From, Sequence: d.Sequence, Position: d.Position, Data: d.Data,
+		})
+	}
+	return history
 }
 
 // Folded is one event of a fold.

@@ -94,6 +94,13 @@ func (l *Ledger) roomOnDisk() error {
 	return nil
 }
 
+// raced tells whether another node has written the same key at the same time. The
+// next try reads what it wrote.
+func raced(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23505"
+}
+
 // transient tells whether an error of the database is about its condition, not
 // about what was written.
 func transient(err error) bool {
@@ -102,8 +109,8 @@ func transient(err error) bool {
 		switch {
 		case strings.HasPrefix(pg.Code, "08"), strings.HasPrefix(pg.Code, "53"), strings.HasPrefix(pg.Code, "57P"), strings.HasPrefix(pg.Code, "58"):
 			return true // connection, resources, shutdown, system
-		case pg.Code == "40001", pg.Code == "40P01", pg.Code == "23505":
-			return true // lost a race against another node; the next try reads what it wrote
+		case pg.Code == "40001", pg.Code == "40P01", raced(err):
+			return true // lost a race against another node
 		}
 		return false
 	}

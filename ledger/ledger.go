@@ -41,6 +41,9 @@ type Config struct {
 	// DiskReserve is the free space, in bytes, below which nothing more is taken
 	// into a SQLite ledger. Default 256 MiB.
 	DiskReserve int64
+	// Patience is how long a commit is tried again while the database is away.
+	// Default 20 s.
+	Patience time.Duration
 	// Faults, in tests, makes a step of the commit fail. nil in production.
 	Faults func(step string) error
 }
@@ -67,6 +70,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.DiskReserve == 0 {
 		c.DiskReserve = 256 << 20
+	}
+	if c.Patience == 0 {
+		c.Patience = 20 * time.Second
 	}
 	if c.Woken == nil {
 		c.Woken = func([]string) {}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gapless/gapless/event"
@@ -457,6 +458,30 @@ func (l *Ledger) Count(ctx context.Context) (Totals, error) {
 	return t, err
 }
 
+// choice finds, among the versions of master data that begin at the same time, the
+// one that stands: the newest whose event has not withdrawn it. Versions are shown
+// to it newest first. The zero choice is ready.
+type choice struct {
+	stands, withdrawn map[string]bool
+}
+
+func (c *choice) is(plant string, from time.Time, version string, withdrawn bool) bool {
+	if c.stands == nil {
+		c.stands, c.withdrawn = map[string]bool{}, map[string]bool{}
+	}
+	key, _, _ := strings.Cut(version, ".")
+	place := fmt.Sprintf("%s/%d", plant, micros(from))
+	switch {
+	case withdrawn:
+		c.withdrawn[place+"/"+key] = true
+		return false
+	case c.stands[place] || c.withdrawn[place+"/"+key]:
+		return false
+	}
+	c.stands[place] = true
+	return true
+}
+
 // ReferenceAt is the reference data about an object that was valid at a time, as
 // known at another (zero: now). A plant's own goes before the one for all plants.
 func (l *Ledger) ReferenceAt(ctx context.Context, ref event.Ref, plant string, at, known time.Time) (Reference, error) {
@@ -465,18 +490,17 @@ func (l *Ledger) ReferenceAt(ctx context.Context, ref event.Ref, plant string, a
 		limit = micros(known)
 	}
 	var best *Reference
-	seen := map[int64]bool{}
+	var standing choice
 	err := l.each(ctx, `select ref, plant, valid_from, valid_to, body, recorded, event, withdrawn from reference
 		where ref = $1 and (plant = $2 or plant = '') and valid_from <= $3 and recorded <= $4 order by plant desc, valid_from desc, recorded desc`,
 		[]any{string(ref), plant, micros(at), limit}, func(r rowScanner) error {
 			var recorded, withdrawn int64
 			var version string
 			x, err := scanReference(r, &recorded, &version, &withdrawn)
-			if err != nil || best != nil || seen[micros(x.ValidFrom)] {
+			if err != nil || best != nil || !standing.is(x.Plant, x.ValidFrom, version, withdrawn != 0) {
 				return err
 			}
-			seen[micros(x.ValidFrom)] = true
-			if withdrawn == 0 && (x.ValidTo.IsZero() || at.Before(x.ValidTo)) {
+			if x.ValidTo.IsZero() || at.Before(x.ValidTo) {
 				x.Recorded, x.Event = fromMicros(recorded), version
 				best = &x
 			}
@@ -494,18 +518,17 @@ func (l *Ledger) ReferenceAt(ctx context.Context, ref event.Ref, plant string, a
 // CrossReferenceAt is the object that a system meant by a local identifier at a time.
 func (l *Ledger) CrossReferenceAt(ctx context.Context, system, kind, id string, at time.Time) (CrossReference, error) {
 	var best *CrossReference
-	seen := map[int64]bool{}
+	var standing choice
 	err := l.each(ctx, `select system, kind, id, valid_from, valid_to, ref, withdrawn, recorded, event from cross_references
 		where system = $1 and kind = $2 and id = $3 and valid_from <= $4 order by valid_from desc, recorded desc`,
 		[]any{system, kind, id, micros(at)}, func(r rowScanner) error {
 			var withdrawn, recorded int64
 			var version string
 			x, err := scanCrossReference(r, &withdrawn, &recorded, &version)
-			if err != nil || best != nil || seen[micros(x.ValidFrom)] {
+			if err != nil || best != nil || !standing.is("", x.ValidFrom, version, withdrawn != 0) {
 				return err
 			}
-			seen[micros(x.ValidFrom)] = true
-			if withdrawn == 0 && (x.ValidTo.IsZero() || at.Before(x.ValidTo)) {
+			if x.ValidTo.IsZero() || at.Before(x.ValidTo) {
 				x.Recorded, x.Event = fromMicros(recorded), version
 				best = &x
 			}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -132,7 +133,8 @@ func (s *session) close() {
 	for _, st := range s.statements {
 		_ = st.Close() // the connection below goes with it
 	}
-	_ = s.conn.Close() // returns to the pool; a broken one is dropped there
+	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn }) // is not used again: a transaction may be open on it
+	_ = s.conn.Close()
 }
 
 func (s *session) prepared(ctx context.Context, text string) (*sql.Stmt, error) {
