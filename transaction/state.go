@@ -160,8 +160,11 @@ type CaseEvent struct {
 	Data map[string]any `yaml:"data"`
 }
 
-// FromText reads the short form, the type alone.
-func (e *CaseEvent) FromText(text string) { e.Type = text }
+// UnmarshalText reads the short form, the type alone.
+func (e *CaseEvent) UnmarshalText(text []byte) error {
+	e.Type = string(text)
+	return nil
+}
 
 // A CaseResult says how one case went.
 type CaseResult struct {
@@ -206,6 +209,23 @@ func (l *Lifecycle) run(k Case) string {
 		}
 	}
 	return ""
+}
+
+// Run folds the events of a case of this or another revision, and tells what
+// comes of them: "status released", or which event is refused.
+func (l *Lifecycle) Run(k Case) string {
+	state := l.Initial()
+	for i, e := range k.Events {
+		before, ok := state.Status, false
+		if state, ok = l.Fold(state, LifecycleEvent{ID: fmt.Sprint("event-", i+1), Type: e.Type, Data: e.Data}); !ok {
+			return fmt.Sprintf("%s refused in status %s", e.Type, before)
+		}
+	}
+	text := "status " + state.Status
+	for _, name := range slices.Sorted(maps.Keys(state.Open)) {
+		text += fmt.Sprintf(", %s %s", name, strings.Join(state.Open[name], " "))
+	}
+	return text
 }
 
 // names is the names of the open sets.

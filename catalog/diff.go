@@ -1,0 +1,276 @@
+package catalog
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gapless/gapless/mapping"
+	"github.com/gapless/gapless/policy"
+	"github.com/gapless/gapless/transaction"
+)
+
+// A Revision says what became of a definition.
+type Revision string
+
+// The four revisions.
+const (
+	Added    Revision = "added"
+	Removed  Revision = "removed"
+	Changed  Revision = "changed"
+	Affected Revision = "affected" // its file is the same, and it does something else now
+)
+
+// A DefinitionChange is one file of the catalog that is not what it was.
+type DefinitionChange struct {
+	File     string   `json:"file"`
+	Revision Revision `json:"revision"`
+	Effect   Effect   `json:"effect"`  // for contracts; EffectCompatible for all others
+	Reasons  []string `json:"reasons"` // what it means, a sentence each
+	Schema   []Change `json:"schema,omitempty"`
+}
+
+// String is the change with its reasons below.
+func (c DefinitionChange) String() string {
+	text := string(c.Revision) + " " + c.File
+	if c.Effect != EffectCompatible && c.Effect != "" {
+		text += " (" + string(c.Effect) + ")"
+	}
+	for _, reason := range c.Reasons {
+		text += "\n  " + reason
+	}
+	return text
+}
+
+// Diff tells what changed from one revision to the next, by file. Contracts are
+// compared by Compatible; of policies, lifecycles and mappings the cases of
+// before are run with the definitions of now, so that what they do differently
+// is told even where their own file is the same.
+func Diff(before, now *Catalog) []DefinitionChange {
+	files := maps.Clone(before.documents)
+	maps.Copy(files, now.documents)
+	var changes []DefinitionChange
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		was, is := before.documents[file], now.documents[file]
+		change := DefinitionChange{File: file, Effect: EffectCompatible}
+		switch {
+		case was == nil:
+			change.Revision = Added
+			change.versionOf(before, now, is)
+		case is == nil:
+			change.Revision = Removed
+			change.removed(file)
+		default:
+			if was.digest() != is.digest() {
+				change.Revision = Changed
+				change.compare(file, was, is)
+			}
+			if reasons := rerun(before, now, file, is.name); len(reasons) > 0 {
+				if change.Revision == "" {
+					change.Revision = Affected
+				}
+				change.Reasons = append(change.Reasons, reasons...)
+			}
+		}
+		if change.Revision != "" {
+			changes = append(changes, change)
+		}
+	}
+	return changes
+}
+
+// versionOf compares a new version of a contract with the newest of before.
+func (c *DefinitionChange) versionOf(before, now *Catalog, d *document) {
+	if !strings.HasPrefix(c.File, "contracts/") {
+		return
+	}
+	for _, k := range now.Contracts() {
+		if fmt.Sprintf("%s.v%d", k.Type, k.Version) != d.name {
+			continue
+		}
+		if previous, ok := before.Contract(k.Type, 0); ok {
+			c.Reasons = append(c.Reasons, fmt.Sprintf("Version %d beside version %d, which stays.", k.Version, previous.Version))
+			c.schemas(previous.ContractDefinition.Schema, k.ContractDefinition.Schema)
+		}
+	}
+}
+
+func (c *DefinitionChange) removed(file string) {
+	if strings.HasPrefix(file, "contracts/") {
+		c.Effect = BreakingForSenders
+		c.Reasons = append(c.Reasons, "Events of this type and version were accepted; now they are held.")
+	}
+	if strings.HasPrefix(file, "mappings/") {
+		c.Reasons = append(c.Reasons, "The message was read; now it is refused.")
+	}
+}
+
+func (c *DefinitionChange) compare(file string, was, is *document) {
+	before, _ := was.value().(map[string]any)
+	now, _ := is.value().(map[string]any)
+	if strings.HasPrefix(file, "contracts/") {
+		c.schemas(before["schema"], now["schema"])
+		delete(before, "schema")
+		delete(now, "schema")
+	}
+	c.Reasons = append(c.Reasons, differences(before, now)...)
+}
+
+func (c *DefinitionChange) schemas(before, now any) {
+	c.Schema = Compatible(before, now)
+	c.Effect = EffectOf(c.Schema)
+	for _, change := range c.Schema {
+		c.Reasons = append(c.Reasons, change.Plain)
+	}
+}
+
+// maxDifferences is how many differences of one file are told.
+const maxDifferences = 20
+
+// differences tells which values of a definition are not what they were. Cases
+// and examples are left out: they say what is expected, not what is done.
+func differences(before, now map[string]any) []string {
+	var all []string
+	for _, d := range flatDifferences("", before, now) {
+		if head, _, _ := strings.Cut(d, ": "); !strings.HasPrefix(head, "cases") && !strings.HasPrefix(head, "examples") {
+			all = append(all, d)
+		}
+	}
+	if len(all) > maxDifferences {
+		rest := len(all) - maxDifferences
+		all = append(all[:maxDifferences], fmt.Sprintf("and %d more", rest))
+	}
+	return all
+}
+
+func flatDifferences(at string, before, now any) []string {
+	if canonicalJSON(before) == canonicalJSON(now) {
+		return nil
+	}
+	was, wasObject := before.(map[string]any)
+	is, isObject := now.(map[string]any)
+	if wasObject && isObject {
+		names := maps.Clone(was)
+		maps.Copy(names, is)
+		var all []string
+		for _, name := range slices.Sorted(maps.Keys(names)) {
+			all = append(all, flatDifferences(join(at, name), was[name], is[name])...)
+		}
+		return all
+	}
+	wasList, wasIsList := before.([]any)
+	isList, isIsList := now.([]any)
+	if wasIsList && isIsList && len(wasList) == len(isList) {
+		var all []string
+		for i := range isList {
+			all = append(all, flatDifferences(fmt.Sprintf("%s[%d]", at, i), wasList[i], isList[i])...)
+		}
+		return all
+	}
+	switch {
+	case before == nil:
+		return []string{fmt.Sprintf("%s: %s is new", at, shown(now))}
+	case now == nil:
+		return []string{fmt.Sprintf("%s: %s is gone", at, shown(before))}
+	}
+	return []string{fmt.Sprintf("%s: %s was %s", at, shown(now), shown(before))}
+}
+
+// rerun runs the cases of before with the definition of now, and tells those
+// that gave what they expected and do so no more.
+func rerun(before, now *Catalog, file, name string) []string {
+	switch folder, _, _ := strings.Cut(file, "/"); folder {
+	case "policies":
+		return rerunPolicy(before.policyByName[name], now.policyByName[name])
+	case "lifecycles":
+		return rerunLifecycle(before.lifecycles[name], now.lifecycles[name])
+	case "mappings":
+		return rerunMapping(before, now, file, name)
+	}
+	return nil
+}
+
+// changedCase is the sentence about a case.
+func changedCase(name, gives string) string {
+	return fmt.Sprintf("Case %q of before: %s.", name, strings.TrimSuffix(gives, "."))
+}
+
+func rerunPolicy(was, is *NamedPolicy) []string {
+	if was == nil || is == nil {
+		return nil
+	}
+	definition := is.Definition
+	definition.Cases = was.Definition.Cases
+	compiled, err := policy.Compile(definition)
+	if err != nil {
+		return []string{fmt.Sprintf("The cases of before cannot be run: %v.", err)}
+	}
+	earlier := was.Policy.Test()
+	var reasons []string
+	for i, r := range compiled.Test() {
+		if r.Got != earlier[i].Got {
+			reasons = append(reasons, changedCase(r.Name, fmt.Sprintf("now gives %s, it gave %s", r.Got, earlier[i].Got)))
+		}
+	}
+	return reasons
+}
+
+func rerunLifecycle(was, is *transaction.Lifecycle) []string {
+	if was == nil || is == nil {
+		return nil
+	}
+	var reasons []string
+	for _, k := range was.Definition().Cases {
+		earlier, later := was.Run(k), is.Run(k)
+		if earlier != later {
+			reasons = append(reasons, changedCase(k.Name, fmt.Sprintf("now gives %s, it gave %s", later, earlier)))
+		}
+	}
+	return reasons
+}
+
+func rerunMapping(before, now *Catalog, file, name string) []string {
+	system := strings.Split(file, "/")[1]
+	was, hadBefore := before.Message(system, name)
+	is, hasNow := now.Message(system, name)
+	if !hadBefore || !hasNow {
+		return nil
+	}
+	var reasons []string
+	for _, k := range was.Definition.Cases {
+		earlier, later := was.outcome(k), is.outcome(k)
+		if earlier != later {
+			reasons = append(reasons, changedCase(k.Name, fmt.Sprintf("now gives %s, it gave %s", later, earlier)))
+		}
+	}
+	return reasons
+}
+
+// outcome is what a mapping makes of the message of a case, as text.
+func (m *Message) outcome(k mapping.Case) string {
+	records, err := m.caseRecords(k)
+	if err != nil {
+		return err.Error()
+	}
+	var all []string
+	for _, record := range records {
+		outputs, err := m.Mapping.Apply(record, k.Lookups)
+		if err != nil {
+			all = append(all, err.Error())
+			continue
+		}
+		for _, o := range outputs {
+			text, err := json.Marshal(map[string]any{"slot": o.Slot, "type": o.Type, "version": o.Version, "subject": o.Subject, "data": o.Data})
+			if err != nil {
+				text = []byte(err.Error())
+			}
+			all = append(all, string(text))
+		}
+	}
+	if len(all) == 0 {
+		return "no event"
+	}
+	return strings.Join(all, " ")
+}
