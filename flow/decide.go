@@ -220,7 +220,7 @@ func (d *decision) judge(draft *ledger.Draft) *ledger.Decision {
 	if draft.Change == event.Reversal || len(d.cat.Policies().For(draft.Type, policy.InCommit)) == 0 {
 		return nil
 	}
-	in := policy.Input{Event: Canonical(&draft.Event), State: d.states(draft), Subject: d.state(draft.Subject)}
+	in := policy.Input{Event: catalog.PolicyEvent(&draft.Event), State: d.states(draft), Subject: d.state(draft.Subject)}
 	for _, v := range d.cat.Policies().Judge(policy.InCommit, in) {
 		draft.Verdicts = append(draft.Verdicts, storedVerdict(v))
 		if stop := d.verdict(draft, v); stop != nil {

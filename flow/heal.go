@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gapless/gapless/fault"
@@ -113,4 +114,10 @@ func (f *Flow) Retry(ctx context.Context, key string) (Answer, error) {
 		return Answer{}, fault.Wrap("flow.Retry", fault.NotReadable, "", err)
 	}
 	return f.one(ctx, arrival{Message: m, record: record})
+}
+
+// keyOf is the key of a message version.
+func keyOf(id string) string {
+	key, _, _ := strings.Cut(id, ".")
+	return key
 }

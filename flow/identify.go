@@ -17,16 +17,19 @@ import (
 
 // identifyRecord reads the identity and digest of a native record.
 func (f *Flow) identifyRecord(a *arrival, d Delivery) error {
-	m, ok := f.Catalog().Mapping(d.System, d.Message)
+	m, ok := f.Catalog().Message(d.System, d.Message)
 	if !ok {
 		return fault.New("flow.Take", fault.MessageUnknown, "message", "%q of %s", d.Message, d.System)
 	}
+	if _, tabular := tableOf(&m.Definition); tabular {
+		a.record = cells(a.record)
+	}
 	a.System, a.Name = d.System, d.Message
 	var err error
-	if a.ID, err = m.Identify(a.record); err != nil {
+	if a.ID, err = m.Mapping.Identify(a.record); err != nil {
 		return err
 	}
-	if a.Digest, err = m.Digest(a.record); err != nil {
+	if a.Digest, err = m.Mapping.Digest(a.record); err != nil {
 		return fault.Wrap("flow.Take", fault.NotReadable, "", err)
 	}
 	a.Body, err = event.Canonical(a.record)
@@ -89,23 +92,51 @@ func unreadable(err error) *fault.Fault {
 }
 
 // specFor finds how to read a native message that comes as a media type. The
-// same record may always come as JSON.
-func specFor(def *mapping.Definition, contentType string) (format.Spec, error) {
+// records of a table may come one by one as JSON: then their cells are read by
+// the rules of the table, so that a row is the same message by file and by HTTP.
+func specFor(m *catalog.Message, contentType string) (format.Spec, error) {
 	kind, known := mediaKinds[mediaType(contentType)]
 	if contentType == "" {
 		kind, known = format.JSON, true
 	}
-	var accepted []string
-	for _, spec := range def.Specs() {
-		if known && spec.Kind == kind {
-			return spec, nil
+	table, tabular := tableOf(&m.Definition)
+	if tabular && (kind == format.JSON || kind == format.NDJSON) {
+		return format.Spec{Kind: kind, Numbers: table.Numbers, Dates: table.Dates, DecimalComma: table.DecimalComma}, nil
+	}
+	if spec, ok := m.Mapping.Format(kind); known && ok {
+		return spec, nil
+	}
+	return format.Spec{}, fault.New("flow.Take", fault.TypeUnsupported, "content-type", "%q; see the formats of the message %s in the catalog", contentType, m.Mapping.Message())
+}
+
+// tableOf is the format of a message that is a row of a table.
+func tableOf(def *mapping.Definition) (format.Spec, bool) {
+	for _, spec := range append([]format.Spec{def.Format}, def.Formats[format.CSV], def.Formats[format.XLSX]) {
+		if spec.Kind == format.CSV || spec.Kind == format.XLSX || len(spec.Columns) > 0 {
+			return spec, true
 		}
-		accepted = append(accepted, string(spec.Kind))
 	}
-	if known && (kind == format.JSON || kind == format.NDJSON) {
-		return format.Spec{Kind: kind}, nil
+	return format.Spec{}, false
+}
+
+// cells reads a JSON record as the row of a table: texts without surrounding
+// blanks, empty ones left out, numbers as their text.
+func cells(record map[string]any) map[string]any {
+	row := make(map[string]any, len(record))
+	for name, value := range record {
+		switch v := value.(type) {
+		case string:
+			if v = strings.TrimSpace(v); v != "" {
+				row[strings.TrimSpace(name)] = v
+			}
+		case json.Number:
+			row[strings.TrimSpace(name)] = v.String()
+		case nil:
+		default:
+			row[strings.TrimSpace(name)] = v
+		}
 	}
-	return format.Spec{}, fault.New("flow.Take", fault.TypeUnsupported, "content-type", "%q; the message %s comes as json or as %s", contentType, def.Message, strings.Join(accepted, ", "))
+	return row
 }
 
 // resolver exchanges local identifiers for refs.

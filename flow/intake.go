@@ -65,7 +65,7 @@ func (f *Flow) Take(ctx context.Context, d Delivery) iter.Seq2[Answer, error] {
 			if !f.flush(ctx, &batch, yield) {
 				return
 			}
-			if refused != nil && (!yield(Answer{Record: record.Number, Refused: refused}, nil) || refused.Reason == fault.LimitExceeded) {
+			if refused != nil && (!yield(Answer{Record: numberOf(record, err), Refused: refused}, nil) || refused.Reason == fault.LimitExceeded) {
 				return
 			}
 		}
@@ -89,7 +89,7 @@ func (f *Flow) open(d Delivery) (iter.Seq2[format.Record, error], error) {
 			return nil, err
 		}
 		var err error
-		if spec, err = specFor(&m.Definition, d.ContentType); err != nil {
+		if spec, err = specFor(m, d.ContentType); err != nil {
 			return nil, err
 		}
 	}
@@ -133,6 +133,14 @@ func (f *Flow) arrive(d Delivery, r format.Record, err error) (*fault.Fault, arr
 	return nil, a
 }
 
+// numberOf is the number of a record, or of the one that an error is about.
+func numberOf(r format.Record, err error) int {
+	if e, ok := asFormatError(err); ok {
+		return e.Record
+	}
+	return r.Number
+}
+
 // flush records a batch and yields its answers; false means that nobody wants
 // more or the ledger is away.
 func (f *Flow) flush(ctx context.Context, batch *[]arrival, yield func(Answer, error) bool) bool {
@@ -163,7 +171,10 @@ const attempts = 3
 // recorded inside the commit.
 func (f *Flow) one(ctx context.Context, a arrival) (Answer, error) {
 	for attempt := range attempts {
-		e := f.prepare(ctx, a, attempt)
+		e, err := f.prepare(ctx, a, attempt)
+		if err != nil {
+			return Answer{}, err
+		}
 		result, err := f.ledger.Record(ctx, e)
 		if err != nil {
 			return Answer{}, fmt.Errorf("flow.Take: %s %q of %s: %w", a.Name, a.ID, a.System, err)
@@ -179,7 +190,10 @@ func (f *Flow) one(ctx context.Context, a arrival) (Answer, error) {
 func (f *Flow) many(ctx context.Context, arrivals []arrival) ([]Answer, error) {
 	entries := make([]*ledger.Entry, len(arrivals))
 	for i, a := range arrivals {
-		entries[i] = f.prepare(ctx, a, 0)
+		var err error
+		if entries[i], err = f.prepare(ctx, a, 0); err != nil {
+			return nil, err
+		}
 	}
 	results, err := f.ledger.RecordAll(ctx, entries)
 	if err != nil {

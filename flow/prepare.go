@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -35,16 +36,24 @@ type preparation struct {
 	e    *ledger.Entry
 }
 
+func newEntry(cat *catalog.Catalog) *ledger.Entry { return &ledger.Entry{Revision: cat.Digest()} }
+
 // prepare maps, identifies, validates and judges a message as far as that goes
 // without state. What stands in the way becomes the entry's Fault: the message is
 // kept and held.
-func (f *Flow) prepare(ctx context.Context, a arrival, attempt int) *ledger.Entry {
-	p := &preparation{flow: f, cat: f.Catalog(), ctx: ctx, a: &a, e: &ledger.Entry{Attempt: attempt}}
-	p.e.Revision = p.cat.Digest()
+// The error is for a ledger that cannot be read: then nothing is known of the
+// message, and the sender sends again.
+func (f *Flow) prepare(ctx context.Context, a arrival, attempt int) (*ledger.Entry, error) {
+	cat := f.Catalog()
+	p := &preparation{flow: f, cat: cat, ctx: ctx, a: &a, e: newEntry(cat)}
+	p.e.Attempt = attempt
 	outputs, failed := p.outputs()
 	p.e.Message = a.Message
 	for i := 0; failed == nil && i < len(outputs); i++ {
 		failed = p.draft(&outputs[i])
+	}
+	if failed != nil && failed.Reason == fault.Unavailable {
+		return nil, failed
 	}
 	if failed != nil {
 		p.e.Fault, p.e.Drafts, p.e.Needs = failed, nil, nil
@@ -57,7 +66,7 @@ func (f *Flow) prepare(ctx context.Context, a arrival, attempt int) *ledger.Entr
 		reason = failed.Reason
 	}
 	p.e.Owner, p.e.Within = p.cat.Owner(reason, a.Plant), p.cat.Deadline(reason)
-	return p.e
+	return p.e, nil
 }
 
 // outputs reads what the message states: the CloudEvent as it is, a native
@@ -119,7 +128,7 @@ func (p *preparation) mapped() ([]output, *fault.Fault) {
 	if !ok {
 		return nil, fault.New("flow.map", fault.MessageUnknown, "", "%s of %s", p.a.Name, p.a.System)
 	}
-	p.e.Mapping, p.e.Restates = p.a.System+"/"+p.a.Name, m.Definition.OnChange == mapping.OnChangeCorrection
+	p.e.Mapping, p.e.Restates = p.a.System+"/"+p.a.Name, m.Mapping.OnChange() == mapping.Correction
 	plant, err := m.Mapping.Plant(p.a.record)
 	if err != nil {
 		return nil, asFault("flow.map", fault.MappingFailed, err)
@@ -153,10 +162,16 @@ func (p *preparation) lookups(m *mapping.Mapping) (map[string]any, *fault.Fault)
 	found := map[string]any{}
 	var missing *fault.Fault
 	for _, l := range wanted {
-		r, err := p.flow.ledger.ReferenceAt(p.ctx, l.Ref, p.a.Plant, l.At, time.Time{})
+		at := l.At
+		if at.IsZero() {
+			at = p.a.Received
+		}
+		r, err := p.flow.ledger.ReferenceAt(p.ctx, l.Ref, p.a.Plant, at, time.Time{})
 		switch {
 		case err == nil:
 			found[l.Name] = r.Body
+		case !errors.Is(err, fault.NotFound):
+			return nil, fault.Wrap("flow.lookup", fault.Unavailable, "", err)
 		case l.Required:
 			p.e.Waits = append(p.e.Waits, ledger.ReferenceWanted(l.Ref))
 			if missing == nil {
@@ -212,19 +227,24 @@ func (p *preparation) time(_ *catalog.Contract, _ *output, d *ledger.Draft) *fau
 // valid when it happened.
 func (p *preparation) identify(_ *catalog.Contract, o *output, d *ledger.Draft) *fault.Fault {
 	at := d.Occurred.From
+	var unread error
 	r := resolver{self: p.a.System, find: func(kind, id string) (event.Ref, error) {
 		x, err := p.flow.ledger.CrossReferenceAt(p.ctx, p.a.System, kind, id, at)
 		if err == nil {
 			return x.Ref, nil
 		}
-		for _, x := range p.cat.CrossReferences() {
-			if x.System == p.a.System && x.Kind == kind && x.ID == id && x.ValidAt(at) {
-				return x.Ref, nil
-			}
+		if !errors.Is(err, fault.NotFound) {
+			unread = err
+		}
+		if ref, ok := p.cat.Resolve(p.a.System, kind, id, at); ok {
+			return ref, nil
 		}
 		return "", err
 	}}
 	d.Data, _ = r.resolve(o.Data, "").(map[string]any) // an object stays one
+	if unread != nil {
+		return fault.Wrap("flow.identify", fault.Unavailable, "", unread)
+	}
 	if r.fault != nil {
 		p.e.Waits = append(p.e.Waits, r.waits...)
 		return r.fault
@@ -331,7 +351,7 @@ func (p *preparation) judge(_ *catalog.Contract, _ *output, d *ledger.Draft) *fa
 	if len(p.cat.Policies().For(d.Type, policy.BeforeQueue)) == 0 {
 		return nil
 	}
-	for _, v := range p.cat.Policies().Judge(policy.BeforeQueue, policy.Input{Event: Canonical(&d.Event)}) {
+	for _, v := range p.cat.Policies().Judge(policy.BeforeQueue, policy.Input{Event: catalog.PolicyEvent(&d.Event)}) {
 		d.Verdicts = append(d.Verdicts, storedVerdict(v))
 		f, disputed := applyVerdict(v)
 		d.Disputed = d.Disputed || disputed

@@ -13,18 +13,6 @@ import (
 	"github.com/gapless/gapless/policy"
 )
 
-// Canonical is an event as policies read it: plain texts, numbers as json.Number.
-func Canonical(e *event.Event) map[string]any {
-	relations := make([]any, len(e.Relations))
-	for i, r := range e.Relations {
-		relations[i] = map[string]any{"kind": r.Kind, "from": string(r.From), "to": string(r.To)}
-	}
-	return map[string]any{
-		"id": e.ID(), "type": e.Type, "version": int64(e.Version), "plant": e.Plant, "system": e.System, "subject": string(e.Subject),
-		"day": e.Day, "shift": e.Shift, "occurred": occurred(e.Occurred), "relations": relations, "data": e.Data,
-	}
-}
-
 func occurred(s event.Span) map[string]any {
 	return map[string]any{"from": s.From.Format(time.RFC3339Nano), "to": s.To.Format(time.RFC3339Nano)}
 }
