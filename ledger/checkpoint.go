@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -126,7 +127,7 @@ func parseFeedHead(line string) (FeedHead, error) {
 		return FeedHead{}, fmt.Errorf("%.20q is no position", fields[2])
 	}
 	f.Hash = fields[3]
-	if raw, err := hex.DecodeString(f.Hash); err != nil || len(raw) != 32 {
+	if raw, err := hex.DecodeString(f.Hash); err != nil || len(raw) != 32 || hex.EncodeToString(raw) != f.Hash {
 		return FeedHead{}, fmt.Errorf("%.80q is no SHA-256 in hex", f.Hash)
 	}
 	return f, nil
@@ -134,7 +135,7 @@ func parseFeedHead(line string) (FeedHead, error) {
 
 // checkOrigin refuses a name that would not stay one line of a note.
 func checkOrigin(name string) error {
-	if name == "" || strings.ContainsFunc(name, unicode.IsControl) {
+	if name == "" || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
 		return fault.New("ledger.Checkpoint", fault.InvalidRequest, "name", "a checkpoint needs the ledger's name as one line of text, not %.80q", name)
 	}
 	return nil
@@ -176,7 +177,7 @@ func OpenCheckpoint(signed string, public ...string) (Checkpoint, error) {
 	for _, key := range public {
 		verifier, err := note.NewVerifier(strings.TrimSpace(key))
 		if err != nil {
-			return Checkpoint{}, fault.New("ledger.OpenCheckpoint", fault.InvalidRequest, "key", "%.80q is no public key as NewCheckpointKey makes it", key)
+			return Checkpoint{}, fault.New("ledger.OpenCheckpoint", fault.InvalidRequest, "key", "this is no public key as NewCheckpointKey makes it")
 		}
 		verifiers = append(verifiers, verifier)
 	}

@@ -124,6 +124,9 @@ func refold(w *Working, drafts []Draft) (objects map[event.Ref]Object, later boo
 			}
 		}
 		last := before.Ordering
+		if !inOrder {
+			last = "" // perhaps its event is taken out
+		}
 		for _, d := range touching {
 			if d.Change != event.Reversal {
 				steps = append(steps, step{d.Order(), d.Key, event.StatementID(d.Key, d.Statement)})
