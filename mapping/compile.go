@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	gopath "path"
 	"slices"
 	"strings"
 	"unicode"
@@ -83,6 +84,7 @@ func (c *compiler) head(m *Mapping) {
 	}
 	m.plantFrom = c.value("plant-from", def.PlantFrom)
 	c.formats(def)
+	c.files(def)
 	if len(def.Events) == 0 {
 		c.report("events", "missing: a message that makes no event needs no mapping")
 	}
@@ -104,6 +106,19 @@ func (c *compiler) formats(def Definition) {
 		spec.Kind = kind
 		if err := spec.Validate(); err != nil {
 			c.report("formats."+string(kind), "%v", err)
+		}
+	}
+}
+
+// files checks the patterns by which a sender finds the message of a file.
+func (c *compiler) files(def Definition) {
+	for i, pattern := range def.Files {
+		field := fmt.Sprintf("files[%d]", i)
+		switch _, err := gopath.Match(pattern, ""); {
+		case strings.TrimSpace(pattern) == "" || strings.Contains(pattern, "/"):
+			c.report(field, "%.80q is no pattern of a file's name: write the name without its folder, * for any text, as in monthlyReports_*.csv", pattern)
+		case err != nil:
+			c.report(field, "%.80q is no pattern: [ opens a set of characters, close it with ]", pattern)
 		}
 	}
 }

@@ -16,6 +16,7 @@ type Definition struct {
 	PlantFrom string                      `yaml:"plant-from"` // Bloblang, text
 	Format    format.Spec                 `yaml:"format"`
 	Formats   map[format.Kind]format.Spec `yaml:"formats"`   // instead of Format, when several kinds are accepted
+	Files     []string                    `yaml:"files"`     // patterns of the names of files that hold this message: "monthlyReports_*.csv"
 	Identity  []string                    `yaml:"identity"`  // fields, "a.b" for nested ones; "?a" may be absent
 	OnChange  OnChange                    `yaml:"on-change"` // "" is conflict
 	Volatile  []string                    `yaml:"volatile"`  // fields that say nothing about the content

@@ -123,6 +123,15 @@ func plant(tb testing.TB) Environment {
 	}
 }
 
+func vienna(tb testing.TB) *time.Location {
+	tb.Helper()
+	zone, err := time.LoadLocation("Europe/Vienna")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return zone
+}
+
 func definition(tb testing.TB, text string) Definition {
 	tb.Helper()
 	var def Definition
@@ -503,4 +512,18 @@ func TestApplyIsSafeForConcurrentUse(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+func TestPatternsOfFilesAreNamesWithoutFolders(t *testing.T) {
+	def := single("root.a = 1")
+	def.Files = []string{"monthlyReports_*.csv"}
+	mustCompile(t, def)
+	for _, pattern := range []string{" ", "reports/*.csv", "report[.csv"} {
+		def.Files = []string{"ok.csv", pattern}
+		_, err := Compile(def, plant(t))
+		var wrong *DefinitionError
+		if !errors.As(err, &wrong) || wrong.Field != "files[1]" {
+			t.Errorf("%q: got %v", pattern, err)
+		}
+	}
 }
