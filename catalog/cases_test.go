@@ -43,6 +43,10 @@ func TestAnExampleThatDoesNotHoldIsToldWithItsLine(t *testing.T) {
 			edit{"policies/no-release-under-hold.yaml", "size(subject.open.holds) == 0\"", "size(subject.open.holds) >= 0\""},
 			"policies/no-release-under-hold.yaml:14: a hold: expected stop, got pass",
 		},
+		"a mapping's case": {
+			edit{"mappings/graz-mes/shift-report.yaml", `quantity: {value: "12.5"`, `quantity: {value: "12"`},
+			"mappings/graz-mes/shift-report.yaml:25: a normal row: slot good, data/outputs/0/quantity/value: \"12\" is expected, it gave \"12.5\"",
+		},
 		"a lifecycle's case": {
 			edit{"lifecycles/lot.yaml", "events: [lot.released], state: released", "events: [lot.released], state: unknown"},
 			"lifecycles/lot.yaml:10: released: expected status unknown, got released",
@@ -59,5 +63,17 @@ func TestAnExampleThatDoesNotHoldIsToldWithItsLine(t *testing.T) {
 				t.Errorf("failed: %q, want one with %q", failed, test.want)
 			}
 		})
+	}
+}
+
+func TestAnEventOfAMappingIsHeldAgainstItsContract(t *testing.T) {
+	c := small(t, edit{"contracts/production.completed.v1.yaml", "order: {x-ref: order}", "order: {x-ref: order}\n    shift: {type: string}"},
+		edit{"contracts/production.completed.v1.yaml", "required: [order, outputs]", "required: [order, outputs, shift]"})
+	for _, r := range c.Test() {
+		if strings.HasPrefix(r.File, "mappings/") {
+			if want := "slot good: content breaks the contract (shift): the field is required and missing"; r.Passed || r.Problem != want {
+				t.Errorf("got %q, want %q", r.Problem, want)
+			}
+		}
 	}
 }

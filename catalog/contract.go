@@ -168,8 +168,8 @@ func (k *Contract) Check(data map[string]any) []*fault.Fault {
 	if err == nil {
 		return nil
 	}
-	var invalid *jsonschema.ValidationError
-	if !errors.As(err, &invalid) {
+	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
+	if !ok {
 		return []*fault.Fault{fault.Wrap(opValidate, fault.ContractBroken, "", err)}
 	}
 	return schemaFaults(invalid)
@@ -306,11 +306,7 @@ func (k *Contract) parseRef(text string, allowed []string) (r event.Ref, reason 
 
 // form is how a ref of the kind is written: lot/<material>/<lot>.
 func (k *Kind) form() string {
-	form := k.Kind
-	for _, segment := range k.Segments {
-		form += "/<" + segment + ">"
-	}
-	return form
+	return k.Kind + "/<" + strings.Join(k.Segments, ">/<") + ">"
 }
 
 func (k *Contract) exampleRef(kind string) string {

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gapless/gapless/event"
@@ -158,15 +159,7 @@ type System struct {
 
 // SpeaksFor says whether the system may speak for the plant.
 func (s *System) SpeaksFor(plant string) bool {
-	if len(s.Plants) == 0 {
-		return true
-	}
-	for _, p := range s.Plants {
-		if p == plant {
-			return true
-		}
-	}
-	return false
+	return len(s.Plants) == 0 || slices.Contains(s.Plants, plant)
 }
 
 // Roles is the closed list of what a system can be.

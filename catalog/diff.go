@@ -33,15 +33,12 @@ type DefinitionChange struct {
 }
 
 // String is the change with its reasons below.
-func (c DefinitionChange) String() string {
+func (c *DefinitionChange) String() string {
 	text := string(c.Revision) + " " + c.File
 	if c.Effect != EffectCompatible && c.Effect != "" {
 		text += " (" + string(c.Effect) + ")"
 	}
-	for _, reason := range c.Reasons {
-		text += "\n  " + reason
-	}
-	return text
+	return strings.Join(append([]string{text}, c.Reasons...), "\n  ")
 }
 
 // Diff tells what changed from one revision to the next, by file. Contracts are

@@ -39,6 +39,14 @@ func TestDiffTellsWhatAChangeMeans(t *testing.T) {
 			[]edit{{policyFile, "size(subject.open.holds) == 0\"", "size(subject.open.holds) <= 1\""}, {policyFile, "holds: [hold/qms/1]}}}, expect: stop", "holds: [hold/qms/1, hold/qms/2]}}}, expect: stop"}},
 			[]string{"changed " + policyFile, `Case "a hold" of before: now gives pass, it gave stop.`},
 		},
+		"a mapping that does something else because of a code list": {
+			[]edit{{"codes/unit.yaml", "kg: KGM", "kg: GRM"}, {"mappings/graz-mes/shift-report.yaml", "unit: KGM}", "unit: GRM}"}},
+			[]string{"changed codes/unit.yaml\n  local.graz-mes.kg: \"GRM\" was \"KGM\"", "changed mappings/graz-mes/shift-report.yaml", `Case "a normal row" of before: now gives`},
+		},
+		"a mapping that is affected by the calendar of its plant": {
+			[]edit{{"plants/graz.yaml", "  - {shift: \"1\", from", "  - {shift: one, from"}},
+			[]string{"affected mappings/graz-mes/shift-report.yaml\n  Case \"a normal row\" of before: now gives"},
+		},
 		"a lifecycle that leads elsewhere": {
 			[]edit{
 				{"lifecycles/lot.yaml", "released: may be used}", "released: may be used, free: may be used by all}"},

@@ -192,7 +192,7 @@ func (d *decoder) decodeInto(n *yaml.Node, v reflect.Value, path string) {
 		return
 	}
 	if n.Kind == yaml.ScalarNode && v.CanAddr() {
-		if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		if text, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 			if err := text.UnmarshalText([]byte(n.Value)); err != nil {
 				d.report(n, "Correct the value.", "%s: %v", path, err)
 			}
@@ -226,8 +226,9 @@ func shape(n *yaml.Node) string {
 		return "keys and values"
 	case yaml.SequenceNode:
 		return "a list"
+	default:
+		return fmt.Sprintf("%.40q", n.Value)
 	}
-	return fmt.Sprintf("%.40q", n.Value)
 }
 
 func named(path string) string {
@@ -376,7 +377,13 @@ func (d *decoder) plain(n *yaml.Node) any {
 			items[i] = d.plain(item)
 		}
 		return items
+	default:
+		return d.plainScalar(n)
 	}
+}
+
+// plainScalar is a single value: numbers as written, dates as text.
+func (d *decoder) plainScalar(n *yaml.Node) any {
 	switch n.ShortTag() {
 	case "!!null":
 		return nil

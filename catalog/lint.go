@@ -54,9 +54,20 @@ func (l *loader) lintLifecycles() {
 }
 
 func (l *loader) knownType(d *document, at, typ string) {
-	if _, ok := l.catalog.Contract(typ, 0); !ok {
+	if _, ok := l.catalog.Contract(typ, 0); !ok && !l.unreadableType(typ) {
 		l.errorAt(d, at, "Write its contract, or correct the name.", "event type %.80q is not in the catalog", typ)
 	}
+}
+
+// unreadableType says whether the contract of a type, or of one that a pattern
+// covers, is a file that is no YAML, which is told once, where it is.
+func (l *loader) unreadableType(pattern string) bool {
+	for name := range l.unreadable {
+		if typ, _, versioned := strings.Cut(name, ".v"); versioned && matchesType(pattern, typ) {
+			return true
+		}
+	}
+	return false
 }
 
 // openKey checks that the contract of a type declares the field that tells open
@@ -89,7 +100,7 @@ func (l *loader) lintPredecessors() {
 func (l *loader) lintAuthority() {
 	for _, s := range l.catalog.Systems() {
 		for i, pattern := range s.Authority {
-			if len(l.matching(pattern)) == 0 {
+			if len(l.matching(pattern)) == 0 && !l.unreadableType(pattern) {
 				l.errorAt(l.document("systems", s.System), fmt.Sprintf("authority[%d]", i), "Write its contract, or correct the name.", "no event type of the catalog is %.80q", pattern)
 			}
 		}

@@ -40,7 +40,7 @@ func loadOver(standard, fsys fs.FS) (*Catalog, []Finding) {
 	l := &loader{
 		standard: standard, sources: map[string][]byte{},
 		findings:  &findings{},
-		documents: map[string]*document{},
+		documents: map[string]*document{}, unreadable: map[string]bool{},
 		catalog: &Catalog{
 			kinds: map[string]*Kind{}, contracts: map[string][]*Contract{}, lifecycles: map[string]*transaction.Lifecycle{},
 			policyByName: map[string]*NamedPolicy{}, codes: map[string]*CodeList{},
@@ -76,6 +76,7 @@ type loader struct {
 	catalog    *Catalog
 	documents  map[string]*document // by path in the catalog, what counts
 	extensions []extension          // of the standard catalog's code lists
+	unreadable map[string]bool      // names of files that are no YAML: what they define is not reported missing too
 	standard   fs.FS                // the standard catalog
 	sources    map[string][]byte    // every file as it was read, for Pack
 }
@@ -179,10 +180,13 @@ func (l *loader) files(fsys fs.FS, prefix string) map[string]*document {
 				return err
 			}
 			l.sources[prefix+file] = body
-			if d := readDocument(prefix+file, body, l.findings); d != nil {
-				d.name = strings.TrimSuffix(path.Base(file), ".yaml")
-				read[file] = d
+			name := strings.TrimSuffix(path.Base(file), ".yaml")
+			d := readDocument(prefix+file, body, l.findings)
+			if d == nil {
+				l.unreadable[name] = true
+				return nil
 			}
+			d.name, read[file] = name, d
 			return nil
 		}
 		l.list = append(l.list, misplaced)
@@ -387,7 +391,7 @@ func (l *loader) systems() {
 
 // causes is an error's parts, where several are joined.
 func causes(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only a join at the top is taken apart
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []error
 		for _, e := range joined.Unwrap() {
 			all = append(all, causes(e)...)
@@ -407,8 +411,7 @@ func (l *loader) lifecycles() {
 		named := l.name(d, "lifecycle", def.Lifecycle)
 		compiled, err := transaction.Compile(def)
 		for _, cause := range causes(err) {
-			var wrong *transaction.DefinitionError
-			if errors.As(cause, &wrong) {
+			if wrong, ok := errors.AsType[*transaction.DefinitionError](cause); ok {
 				l.errorAt(d, wrong.Field, "Correct the lifecycle.", "%s", wrong.Error())
 				continue
 			}
@@ -450,8 +453,8 @@ func (l *loader) policies() {
 }
 
 func (l *loader) policyFault(d *document, cause error) {
-	var wrong *policy.DefinitionError
-	if !errors.As(cause, &wrong) {
+	wrong, ok := errors.AsType[*policy.DefinitionError](cause)
+	if !ok {
 		l.errorAt(d, "", "Correct the policy.", "%s", cause.Error())
 		return
 	}

@@ -89,6 +89,7 @@ func (l *loader) mappedTypes(d *document, def *mapping.Definition) {
 		at := fmt.Sprintf("events[%d]", i)
 		contract, ok := l.catalog.Contract(e.Type, e.Version)
 		switch {
+		case !ok && l.unreadableType(e.Type):
 		case !ok:
 			l.errorAt(d, at+".type", "Write its contract, or correct type and version.", "event type %s version %d is not in the catalog", e.Type, e.Version)
 		case def.Plant != "" && !l.catalog.MayAssert(def.System, e.Type, def.Plant):
@@ -110,7 +111,7 @@ func (l *loader) policyNames(d *document, def policy.Definition) {
 	for i, pattern := range def.On {
 		matched := l.matching(pattern)
 		at := fmt.Sprintf("on[%d]", i)
-		if len(matched) == 0 {
+		if len(matched) == 0 && !l.unreadableType(pattern) {
 			l.errorAt(d, at, "Write its contract, or correct the name.", "no event type of the catalog is %s", pattern)
 		}
 		for _, k := range matched {
@@ -123,7 +124,7 @@ func (l *loader) policyNames(d *document, def policy.Definition) {
 		}
 	}
 	for i, c := range def.Cases {
-		if typ, _ := c.Event["type"].(string); typ != "" && len(l.matching(typ)) == 0 {
+		if typ, _ := c.Event["type"].(string); typ != "" && len(l.matching(typ)) == 0 && !l.unreadableType(typ) {
 			l.errorAt(d, fmt.Sprintf("cases[%d].event.type", i), "Correct the type.", "event type %.80q is not in the catalog", typ)
 		}
 	}
@@ -142,8 +143,8 @@ func (l *loader) matching(pattern string) []*Contract {
 }
 
 func (l *loader) mappingFault(d *document, cause error) {
-	var wrong *mapping.DefinitionError
-	if !errors.As(cause, &wrong) {
+	wrong, ok := errors.AsType[*mapping.DefinitionError](cause)
+	if !ok {
 		l.errorAt(d, "", "Correct the mapping.", "%s", cause.Error())
 		return
 	}

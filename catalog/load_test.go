@@ -72,6 +72,7 @@ func TestASoundCatalogHasNoFindings(t *testing.T) {
 
 func TestFindingsNameFileAndLine(t *testing.T) {
 	const production = "contracts/production.completed.v1.yaml"
+	const shiftReport = "mappings/graz-mes/shift-report.yaml"
 	for name, test := range map[string]struct {
 		edit edit
 		want []string // each is part of one finding
@@ -130,6 +131,13 @@ func TestFindingsNameFileAndLine(t *testing.T) {
 		"an owner for a reason that is none":               {edit{"owners/owners.yaml", "identifier_unknown", "identity_unknown"}, []string{`"identity_unknown" is no reason`}},
 		"a deadline that cannot be read":                   {edit{"slas/slas.yaml", "30m", "soon"}, []string{`slas/slas.yaml:3:25: error: "soon" is no time`}},
 		"a begin that cannot be read":                      {edit{"plants/graz.yaml", "default: 2026-01-01T00:00:00+01:00", "default: 2026-01-01"}, []string{"begins-at.default"}},
+		"a mapping in the folder of another system":        {edit{shiftReport, "system: graz-mes", "system: qms"}, []string{shiftReport + ":2:1: error: the folder is graz-mes, the file says system \"qms\""}},
+		"a mapping of an unknown plant":                    {edit{shiftReport, "plant: graz", "plant: wien"}, []string{shiftReport + ":4:1: error: plant \"wien\" is not in the catalog"}},
+		"a mapping to an unknown type":                     {edit{shiftReport, "type: production.completed", "type: production.done"}, []string{"event type production.done version 1 is not in the catalog"}},
+		"a mapping to a type of another role":              {edit{shiftReport, "type: production.completed", "type: lot.released"}, []string{"system graz-mes has no authority for lot.released (Give the system the role qms"}},
+		"a mapping without a case":                         {edit{shiftReport, "cases:\n  - name", "# none\nx:\n  - name"}, []string{"a mapping needs a case", "unknown key x"}},
+		"a mapping with an expression that does not parse": {edit{shiftReport, "ref(\"order\", this.order)", "ref(\"order\", this.order"}, []string{shiftReport + ":1"}},
+		"a mapping that calls what is not there":           {edit{shiftReport, "ref(\"order\", this.order)", "now()"}, []string{shiftReport + ":17:"}},
 		"a catalog that extends what is not there":         {edit{"catalog.yaml", "title:", "extends: other\ntitle:"}, []string{`there is no catalog "other" to extend`}},
 		"a file that replaces what the standard has not":   {edit{"kinds/lot.yaml", "kind: lot", "replaces: standard\nkind: lot"}, []string{"the standard catalog has no kinds/lot.yaml to replace"}},
 		"a new version that refuses what the old one took": {write("contracts/lot.released.v2.yaml", lotReleased2), []string{"contracts/lot.released.v2.yaml:", "warning: since version 1:"}},
@@ -185,6 +193,13 @@ func TestEveryFindingOfManyFilesIsToldAtOnce(t *testing.T) {
 	}
 	if len(findings) < 6 {
 		t.Errorf("%d findings, want at least 6: %v", len(findings), findings)
+	}
+}
+
+func TestAFileThatCannotBeReadIsToldOnce(t *testing.T) {
+	_, findings := Load(smallFS(t, write("contracts/lot.released.v1.yaml", "type: [\n")))
+	if len(findings) != 1 {
+		t.Errorf("%d findings, want one: %v", len(findings), findings)
 	}
 }
 

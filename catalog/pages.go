@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gapless/gapless/transaction"
@@ -80,7 +81,7 @@ func (c *Catalog) writeIndex(b *strings.Builder) {
 func (c *Catalog) writeEvents(b *strings.Builder) {
 	var rows [][]string
 	for _, k := range c.Contracts() {
-		rows = append(rows, []string{fmt.Sprintf("[%s](#%s)", k.Type, anchor(k.Type, k.Version)), fmt.Sprint(k.Version), string(k.Nature), k.Role, k.Title})
+		rows = append(rows, []string{fmt.Sprintf("[%s](#%s)", k.Type, anchor(k.Type, k.Version)), strconv.Itoa(k.Version), string(k.Nature), k.Role, k.Title})
 	}
 	table(b, []string{"type", "version", "nature", "role", "title"}, rows)
 	for _, k := range c.Contracts() {
@@ -112,11 +113,11 @@ func (c *Catalog) writeEvent(b *strings.Builder, k *Contract) {
 }
 
 func conditions(where map[string][]string) string {
-	text := ""
+	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(where)) {
-		text += fmt.Sprintf(", where `%s` is %s", name, strings.Join(where[name], " or "))
+		fmt.Fprintf(&b, ", where `%s` is %s", name, strings.Join(where[name], " or "))
 	}
-	return text
+	return b.String()
 }
 
 // fieldRows yields a row for every field, those of elements below their list.

@@ -58,16 +58,16 @@ func TestShiftSpanFollowsTheClocks(t *testing.T) {
 	p := graz(t)
 	for name, test := range map[string]struct {
 		day, shift, from, to string
-		hours                time.Duration
+		length               time.Duration
 	}{
-		"an ordinary night":                         {"2026-03-02", "3", "2026-03-02T22:00:00+01:00", "2026-03-03T06:00:00+01:00", 8},
-		"the night the clocks are put forward":      {"2026-03-28", "3", "2026-03-28T22:00:00+01:00", "2026-03-29T06:00:00+02:00", 7},
-		"the night the clocks are put back":         {"2026-10-24", "3", "2026-10-24T22:00:00+02:00", "2026-10-25T06:00:00+01:00", 9},
-		"the day after the clocks were put forward": {"2026-03-29", "1", "2026-03-29T06:00:00+02:00", "2026-03-29T14:00:00+02:00", 8},
+		"an ordinary night":                         {"2026-03-02", "3", "2026-03-02T22:00:00+01:00", "2026-03-03T06:00:00+01:00", 8 * time.Hour},
+		"the night the clocks are put forward":      {"2026-03-28", "3", "2026-03-28T22:00:00+01:00", "2026-03-29T06:00:00+02:00", 7 * time.Hour},
+		"the night the clocks are put back":         {"2026-10-24", "3", "2026-10-24T22:00:00+02:00", "2026-10-25T06:00:00+01:00", 9 * time.Hour},
+		"the day after the clocks were put forward": {"2026-03-29", "1", "2026-03-29T06:00:00+02:00", "2026-03-29T14:00:00+02:00", 8 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			from, to, ok := p.ShiftSpan(test.day, test.shift)
-			if !ok || !from.Equal(moment(t, test.from)) || !to.Equal(moment(t, test.to)) || to.Sub(from) != test.hours*time.Hour {
+			if !ok || !from.Equal(moment(t, test.from)) || !to.Equal(moment(t, test.to)) || to.Sub(from) != test.length {
 				t.Errorf("got %s to %s, want %s to %s", from, to, test.from, test.to)
 			}
 		})

@@ -88,8 +88,7 @@ func (c *Catalog) Try(system, message string, kind format.Kind, body []byte, giv
 }
 
 func recordNumber(err error) int {
-	var unreadable *format.Error
-	if errors.As(err, &unreadable) {
+	if unreadable, ok := errors.AsType[*format.Error](err); ok {
 		return unreadable.Record
 	}
 	return 0

@@ -55,23 +55,28 @@ func TestFold(t *testing.T) {
 	}{
 		"an event of a transition changes the status and says since when": {
 			events{{ID: "a", Type: "lot.created", Since: "2026-01-01T06:00:00Z"}},
-			transaction.State{Status: "created", Since: "2026-01-01T06:00:00Z", Last: map[string]string{"lot.created": "a"}}, true,
+			transaction.State{Status: "created", Since: "2026-01-01T06:00:00Z", Last: map[string]string{"lot.created": "a"}},
+			true,
 		},
 		"an event that leads to the same status does not move its begin": {
 			events{{ID: "a", Type: "lot.created", Since: "t1"}, {ID: "b", Type: "lot.released", Since: "t2"}, {ID: "c", Type: "lot.released", Since: "t3"}},
-			transaction.State{Status: "released", Since: "t2", Last: map[string]string{"lot.created": "a", "lot.released": "c"}}, true,
+			transaction.State{Status: "released", Since: "t2", Last: map[string]string{"lot.created": "a", "lot.released": "c"}},
+			true,
 		},
 		"an event of another type leaves the status alone and is noted": {
 			events{{ID: "a", Type: "sample.taken", Since: "t1"}},
-			transaction.State{Status: "unknown", Last: map[string]string{"sample.taken": "a"}}, true,
+			transaction.State{Status: "unknown", Last: map[string]string{"sample.taken": "a"}},
+			true,
 		},
 		"an event that the status does not allow is refused, and noted for a fact": {
 			events{{ID: "a", Type: "lot.released", Since: "t1"}},
-			transaction.State{Status: "unknown", Last: map[string]string{"lot.released": "a"}}, false,
+			transaction.State{Status: "unknown", Last: map[string]string{"lot.released": "a"}},
+			false,
 		},
 		"a transition without from is allowed from every status": {
 			events{{ID: "a", Type: "lot.rejected", Since: "t1"}},
-			transaction.State{Status: "rejected", Since: "t1", Last: map[string]string{"lot.rejected": "a"}}, true,
+			transaction.State{Status: "rejected", Since: "t1", Last: map[string]string{"lot.rejected": "a"}},
+			true,
 		},
 		"holds are open until each is lifted, and one placed twice is one": {
 			events{
@@ -79,7 +84,8 @@ func TestFold(t *testing.T) {
 				{ID: "b", Type: "hold.placed", Data: held("h2", "h3")},
 				{ID: "c", Type: "hold.lifted", Data: held("h1", "never placed")},
 			},
-			transaction.State{Status: "unknown", Open: map[string][]string{"holds": {"h2", "h3"}}, Last: map[string]string{"hold.placed": "b", "hold.lifted": "c"}}, true,
+			transaction.State{Status: "unknown", Open: map[string][]string{"holds": {"h2", "h3"}}, Last: map[string]string{"hold.placed": "b", "hold.lifted": "c"}},
+			true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,8 +122,7 @@ func TestEveryThingWrongInADefinitionIsToldAtOnce(t *testing.T) {
 			t.Errorf("nothing is said about %s\n%v", field, err)
 		}
 	}
-	var one *transaction.DefinitionError
-	if !errors.As(err, &one) {
+	if _, ok := errors.AsType[*transaction.DefinitionError](err); !ok {
 		t.Errorf("%T holds no *DefinitionError", err)
 	}
 }
@@ -194,5 +199,27 @@ func BenchmarkFold(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		l.Fold(state, e)
+	}
+}
+
+func TestRunTellsWhatComesOfTheEventsOfACase(t *testing.T) {
+	l := compiled(t, lot())
+	for want, events := range map[string][]transaction.CaseEvent{
+		"status released":                        {{Type: "lot.created"}, {Type: "lot.released"}},
+		"lot.released refused in status unknown": {{Type: "lot.released"}},
+		"status unknown, holds h1 h2":            {{Type: "hold.placed", Data: held("h1", "h2")}},
+	} {
+		if got := l.Run(transaction.Case{Events: events}); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestAStateAsPoliciesReadIt(t *testing.T) {
+	l := compiled(t, lot())
+	state, _ := l.Fold(l.Initial(), transaction.LifecycleEvent{ID: "a", Type: "hold.placed", Data: held("h1")})
+	want := map[string]any{"status": "unknown", "since": "", "open": map[string]any{"holds": []any{"h1"}}, "last": map[string]any{"hold.placed": "a"}}
+	if diff := cmp.Diff(want, state.Map()); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -188,11 +188,12 @@ func (l *Lifecycle) Test() []CaseResult {
 func (l *Lifecycle) run(k Case) string {
 	state := l.Initial()
 	for i, e := range k.Events {
-		before, ok := state.Status, false
-		state, ok = l.Fold(state, LifecycleEvent{ID: fmt.Sprint("event-", i+1), Type: e.Type, Data: e.Data})
+		before := state.Status
+		after, ok := l.Fold(state, LifecycleEvent{ID: fmt.Sprint("event-", i+1), Type: e.Type, Data: e.Data})
+		state = after
 		last := i == len(k.Events)-1
 		switch {
-		case !ok && !(last && k.Refuses == e.Type):
+		case !ok && (!last || k.Refuses != e.Type):
 			return fmt.Sprintf("event %d, %s, is refused in status %s", i+1, e.Type, before)
 		case ok && last && k.Refuses != "":
 			return fmt.Sprintf("expected that %s is refused; it leads from %s to %s", e.Type, before, state.Status)
@@ -216,16 +217,17 @@ func (l *Lifecycle) run(k Case) string {
 func (l *Lifecycle) Run(k Case) string {
 	state := l.Initial()
 	for i, e := range k.Events {
-		before, ok := state.Status, false
-		if state, ok = l.Fold(state, LifecycleEvent{ID: fmt.Sprint("event-", i+1), Type: e.Type, Data: e.Data}); !ok {
-			return fmt.Sprintf("%s refused in status %s", e.Type, before)
+		after, ok := l.Fold(state, LifecycleEvent{ID: fmt.Sprint("event-", i+1), Type: e.Type, Data: e.Data})
+		if !ok {
+			return fmt.Sprintf("%s refused in status %s", e.Type, state.Status)
 		}
+		state = after
 	}
-	text := "status " + state.Status
+	parts := []string{"status " + state.Status}
 	for _, name := range slices.Sorted(maps.Keys(state.Open)) {
-		text += fmt.Sprintf(", %s %s", name, strings.Join(state.Open[name], " "))
+		parts = append(parts, name+" "+strings.Join(state.Open[name], " "))
 	}
-	return text
+	return strings.Join(parts, ", ")
 }
 
 // names is the names of the open sets.
