@@ -1,6 +1,9 @@
 package mouldingplant
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
 // What the made-up plant makes: parts of garden sprayers, in colours. Nothing of it is the
 // real plant's: only the form of its codes and names, and the way its tables hang together.
@@ -17,25 +20,26 @@ const (
 
 // A mould forms parts of one family.
 type mould struct {
-	number, name         string
-	cavities, cycle      int64 // parts in a shot, seconds for it
-	tonnage              string
-	acquired             int // days before the month
-	weight, runner       int64
-	weightFormulaIsAmiss bool // the workbook shows #REF!, as one does after a column was deleted
+	number, name    string
+	cavities, cycle int64 // parts in a shot, seconds for it
+	tonnage         string
+	acquired        int // days before the month
+	weight, runner  int64
+	formulaFailed   bool // its weight shows as #REF!, as it does after somebody deleted a column
 }
 
 // A bill is what 10,000 parts are made of, in hundredths of a kilogram. A
-// material without code is not used.
+// material without code is not used. Noise says whether the table of bills, or an
+// order by the bill, shows its numbers as they are stored in binary.
 type bill struct {
-	resin                          material
-	resinPer                       int64
-	masterbatch                    material
-	masterbatchPer                 int64
-	additive                       material
-	additivePer                    int64
-	writtenWithBinaryNoise         bool
-	writtenWithBinaryNoiseInOrders bool
+	resin          material
+	resinPer       int64
+	masterbatch    material
+	masterbatchPer int64
+	additive       material
+	additivePer    int64
+	noise          bool
+	orderNoise     bool
 }
 
 // An item is a part in one colour. It may have several bills, one for each resin
@@ -74,7 +78,7 @@ func masterbatches() []material {
 	for group, prefix := range []string{"MB-SP1", "MB-SP2", "MB-SP3"} {
 		for i, colour := range colours() {
 			all = append(all, material{
-				code:   fmt.Sprintf("%d", 30100+group*10+i),
+				code:   strconv.Itoa(30100 + group*10 + i),
 				name:   fmt.Sprintf("%s-%d-%s", prefix, 4100+37*i, colour),
 				kind:   colorMasterbatch,
 				colour: map[string]string{"L.GRAY": "gray", "GREEN": "green", "YELLOW": "yellow", "BLACK": "black", "ORANGE": "orange", "RED": "red"}[colour],
@@ -132,15 +136,15 @@ func moulds() []*mould {
 	var all []*mould
 	for i, f := range families() {
 		all = append(all, &mould{
-			number:               fmt.Sprintf("%d00SPR-M-%03d", 110+i*3, 1+i%3),
-			name:                 fmt.Sprintf("%s-M-%04d", f.name, 1+i%3),
-			cavities:             f.cavities,
-			cycle:                f.cycle,
-			tonnage:              f.tonnage,
-			acquired:             400 + 97*i,
-			weight:               f.weight,
-			runner:               f.runner,
-			weightFormulaIsAmiss: i%9 == 4,
+			number:        fmt.Sprintf("%d00SPR-M-%03d", 110+i*3, 1+i%3),
+			name:          fmt.Sprintf("%s-M-%04d", f.name, 1+i%3),
+			cavities:      f.cavities,
+			cycle:         f.cycle,
+			tonnage:       f.tonnage,
+			acquired:      400 + 97*i,
+			weight:        f.weight,
+			runner:        f.runner,
+			formulaFailed: i%9 == 4,
 		})
 	}
 	return all
@@ -173,7 +177,7 @@ func items() []item {
 // of polystyrene in natural may also be made of its regrind, a little heavier.
 func billsOf(f family, place int, shade string) []bill {
 	perTenThousand := f.weight*10 + f.runner*10/f.cavities // a hundredth of a gram in a part is ten hundredths of a kilogram in 10,000
-	b := bill{resin: resins()[f.resin], resinPer: perTenThousand, writtenWithBinaryNoise: place == 1, writtenWithBinaryNoiseInOrders: place%2 == 0}
+	b := bill{resin: resins()[f.resin], resinPer: perTenThousand, noise: place == 1, orderNoise: place%2 == 0}
 	for i, colour := range colours() {
 		if colour == shade {
 			b.masterbatch = masterbatches()[(f.resin%3)*len(colours())+i]

@@ -25,12 +25,12 @@ type month struct {
 
 // An order is one line of an order workbook.
 type order struct {
-	number             string
-	received, due      time.Time
-	item               item
-	bill               bill
-	quantity, made     int64 // parts ordered, good parts so far
-	delivered, started bool
+	number         string
+	received, due  time.Time
+	item           item
+	bill           bill
+	quantity, made int64 // parts ordered, good parts so far
+	started        bool
 }
 
 // A standing is a place on the floor with its machine and what it works on.
@@ -44,19 +44,18 @@ type standing struct {
 
 // A row is one row of the shift report.
 type row struct {
-	day           time.Time
-	shift         string
-	place         string
-	machineCode   string
-	order         *order // nil for an idle row
-	colourChange  string
-	mouldChange   string
-	shots         int64
-	cavities      int64
-	total, good   int64
-	rejected      map[string]int64 // by column
-	lot           string           // as typed in
-	machineChange string
+	day          time.Time
+	shift        string
+	place        string
+	machineCode  string
+	order        *order // nil for an idle row
+	colourChange string
+	mouldChange  string
+	shots        int64
+	cavities     int64
+	total, good  int64
+	rejected     map[string]int64 // by column
+	lot          string           // as typed in
 }
 
 const shiftSeconds = 8 * 60 * 60
@@ -69,13 +68,7 @@ func newMonth(seed uint64) *month {
 		items:  items(),
 		lots:   map[string][2]string{},
 		seen:   map[string]bool{},
-		totals: Totals{
-			ByReason: map[string]int64{}, ByItem: map[string]Count{}, ByOrder: map[string]Count{},
-			ByMachine: map[string]Count{}, ByDay: map[string]Count{}, ResinMilligrams: map[string]int64{},
-		},
-	}
-	for _, r := range reasons() {
-		m.totals.ByReason[r.code] = 0
+		totals: newTotals(),
 	}
 	for day := m.first; day.Month() == m.first.Month(); day = day.AddDate(0, 0, 1) {
 		if !m.off(day) {
@@ -87,6 +80,11 @@ func newMonth(seed uint64) *month {
 	}
 	for i, r := range resins() {
 		m.lots[r.code] = [2]string{m.newLot(i), m.newLot(i + 1)}
+	}
+	for _, md := range moulds() {
+		if md.formulaFailed {
+			m.totals.FailedFormulas++
+		}
 	}
 	m.placeOrders()
 	m.run()
@@ -302,7 +300,9 @@ func (m *month) report(r row) {
 	for _, reason := range reasons() {
 		t.ByReason[reason.code] += r.rejected[reason.column]
 	}
-	t.ResinMilligrams[r.order.bill.resin.code] += r.total * r.order.bill.resinPer
+	if r.total > 0 {
+		t.ResinMilligrams[r.order.bill.resin.code] += r.total * r.order.bill.resinPer
+	}
 }
 
 // again says whether something was seen before.

@@ -221,10 +221,7 @@ func readCSV(t *testing.T, path string) []map[string]string {
 // recount counts a month from its CSV files alone.
 func recount(t *testing.T, dir string) Totals {
 	t.Helper()
-	got := Totals{
-		ByReason: map[string]int64{}, ByItem: map[string]Count{}, ByOrder: map[string]Count{},
-		ByMachine: map[string]Count{}, ByDay: map[string]Count{}, ResinMilligrams: map[string]int64{},
-	}
+	got := newTotals()
 	bills := recountBills(t, dir)
 	shifts, lots, orders := map[string]int{}, map[string]bool{}, map[string]bool{}
 	for _, path := range glob(t, dir, "shift-reports/*.csv") {
@@ -251,6 +248,7 @@ func recount(t *testing.T, dir string) Totals {
 				got.ZeroRows++
 			} else {
 				orders[r["poNote"]] = true
+				got.ResinMilligrams[r["plasticResineCode"]] += made.Total * bills[r["itemCode"]+"/"+r["plasticResineCode"]]
 			}
 			if r["plasticResineLot"] != "" {
 				lots[r["plasticResineCode"]+"/"+r["plasticResineLot"]] = true
@@ -260,11 +258,9 @@ func recount(t *testing.T, dir string) Totals {
 			for counts, key := range map[*map[string]Count]string{&got.ByItem: r["itemCode"], &got.ByOrder: r["poNote"], &got.ByMachine: r["machineNo"], &got.ByDay: day} {
 				(*counts)[key] = (*counts)[key].plus(made)
 			}
-			bill, ok := bills[r["itemCode"]+"/"+r["plasticResineCode"]]
-			if !ok {
+			if _, ok := bills[r["itemCode"]+"/"+r["plasticResineCode"]]; !ok {
 				t.Errorf("row %v: no bill for its item and resin", r)
 			}
-			got.ResinMilligrams[r["plasticResineCode"]] += made.Total * bill
 		}
 	}
 	for _, rows := range shifts {
@@ -275,6 +271,15 @@ func recount(t *testing.T, dir string) Totals {
 	got.ResinLots, got.OrdersProduced = len(lots), len(orders)
 	for _, path := range glob(t, dir, "orders/*.csv") {
 		got.OrdersPlaced += len(readCSV(t, path))
+	}
+	for _, path := range glob(t, dir, "master-data/*.csv") {
+		for _, row := range readCSV(t, path) {
+			for _, cell := range row {
+				if strings.HasPrefix(cell, "#") {
+					got.FailedFormulas++
+				}
+			}
+		}
 	}
 	return got
 }

@@ -35,7 +35,7 @@ func madeUp(t *testing.T, seed uint64) (dir string, totals Totals) {
 }
 
 func TestFilesComeInTheOrderInWhichAPlantDropsThem(t *testing.T) {
-	real := []string{
+	originals := []string{
 		"master-data/resineInfo.xlsx moulding-erp/resin",
 		"master-data/itemInfo.xlsx moulding-erp/item",
 		"master-data/itemCompositionSummary.xlsx moulding-erp/item-composition",
@@ -54,7 +54,7 @@ func TestFilesComeInTheOrderInWhichAPlantDropsThem(t *testing.T) {
 		"181020", "190217", "181101", "190301", "181120", "190320", "201811", "201903",
 	)
 	var made []string
-	for _, line := range real {
+	for _, line := range originals {
 		made = append(made, renamed.Replace(line))
 	}
 
@@ -62,7 +62,7 @@ func TestFilesComeInTheOrderInWhichAPlantDropsThem(t *testing.T) {
 		dir, _ := madeUp(t, 1)
 		compareFiles(t, dir, made)
 	})
-	t.Run("of the real month", func(t *testing.T) { compareFiles(t, plantData(t), real) })
+	t.Run("of the real month", func(t *testing.T) { compareFiles(t, plantData(t), originals) })
 }
 
 func compareFiles(t *testing.T, dir string, want []string) {

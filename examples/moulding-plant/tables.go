@@ -43,7 +43,7 @@ func (m *month) compositionTable() table {
 	for _, i := range m.items {
 		for _, b := range i.bills {
 			number := hundredths
-			if b.writtenWithBinaryNoise {
+			if b.noise {
 				number = noisy
 			}
 			t.rows = append(t.rows, []string{
@@ -91,7 +91,7 @@ func (m *month) mouldTable() table {
 	}
 	for _, md := range moulds() {
 		weight := hundredths(md.weight)
-		if md.weightFormulaIsAmiss {
+		if md.formulaFailed {
 			weight = "#REF!"
 		}
 		t.rows = append(t.rows, []string{
@@ -143,7 +143,7 @@ func (m *month) orderTables() []table {
 			})
 		}
 		number := hundredths
-		if o.bill.writtenWithBinaryNoiseInOrders {
+		if o.bill.orderNoise {
 			number = noisy
 		}
 		whole := func(per int64) string { return strconv.FormatInt((o.quantity*per+500_000)/1_000_000, 10) }
@@ -174,6 +174,10 @@ func (m *month) reportTable() table {
 	return t
 }
 
+// noMachineChange is what the column machineChanged says: nothing, in every row
+// of the real month too. That a machine moved is in the master data.
+const noMachineChange = ""
+
 // cells writes a row. What is not known is empty; a shift in which nothing was
 // made says 0, without a number of cavities.
 func (r row) cells(width int) []string {
@@ -183,7 +187,7 @@ func (r row) cells(width int) []string {
 	}
 	o := r.order
 	cells = append(
-		cells, o.item.code, o.item.name, r.colourChange, r.mouldChange, r.machineChange, o.number, o.item.mould.number,
+		cells, o.item.code, o.item.name, r.colourChange, r.mouldChange, noMachineChange, o.number, o.item.mould.number,
 		strconv.FormatInt(r.shots, 10), scaled(r.cavities, 0), strconv.FormatInt(r.total, 10), strconv.FormatInt(r.good, 10),
 	)
 	for _, reason := range reasons() {

@@ -19,6 +19,7 @@ type Totals struct {
 	OrdersPlaced   int // in the order workbooks
 	OrdersProduced int // of which at least one part was made
 	ResinLots      int // distinct by resin and lot
+	FailedFormulas int // rows of master data with #REF! in a cell: they are refused, and not on record
 
 	ByReason map[string]int64 // rejected parts by the code of the scrap reason; every reason is there
 
@@ -53,6 +54,18 @@ func reasons() []reason {
 	}
 }
 
+// newTotals has nothing counted, and every reason.
+func newTotals() Totals {
+	t := Totals{
+		ByReason: map[string]int64{}, ByItem: map[string]Count{}, ByOrder: map[string]Count{},
+		ByMachine: map[string]Count{}, ByDay: map[string]Count{}, ResinMilligrams: map[string]int64{},
+	}
+	for _, r := range reasons() {
+		t.ByReason[r.code] = 0
+	}
+	return t
+}
+
 // RealTotals are the control totals published with the month of the real plant,
 // November 2018 (github.com/ThuyHaLE/OptiMoldIQ at 560a060b).
 func RealTotals() Totals {
@@ -65,6 +78,7 @@ func RealTotals() Totals {
 		OrdersPlaced:   74,
 		OrdersProduced: 65,
 		ResinLots:      16,
+		FailedFormulas: 3,
 		ByReason: map[string]int64{
 			"black-spot": 4_329, "oil-deposit": 21_836, "scratch": 9_388, "crack": 1_438, "sink-mark": 1_172,
 			"short": 132, "burst": 0, "bend": 0, "stain": 342, "other": 164_636,
