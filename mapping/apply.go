@@ -78,6 +78,7 @@ type maker struct {
 	record   map[string]any
 	tolerant bool // an expression that fails is noted and the others go on
 	identity string
+	moments  map[*expression]time.Time // what occurred expressions gave
 	drafts   []*draft
 }
 
@@ -176,13 +177,13 @@ func (mk *maker) make(o *output, slot string) error {
 
 // when is the time at which it happened.
 func (mk *maker) when(d *draft) *failure {
-	from, fail := d.rule.from.moment(mk.scope)
+	from, fail := mk.moment(d.rule.from)
 	if fail != nil {
 		return fail
 	}
 	to := from
 	if d.rule.to != nil {
-		if to, fail = d.rule.to.moment(mk.scope); fail != nil {
+		if to, fail = mk.moment(d.rule.to); fail != nil {
 			return fail
 		}
 	}
@@ -238,6 +239,22 @@ func (mk *maker) data(d *draft) *failure {
 		return &failure{d.rule.data, 0, fmt.Errorf("an object is expected, it gave %s: assign to fields of root", describe(value))}
 	}
 	return nil
+}
+
+// moment is the time that an expression gives. Most messages have one for all
+// outputs; it is evaluated once for a record unless it reads the item.
+func (mk *maker) moment(e *expression) (time.Time, *failure) {
+	if known, ok := mk.moments[e]; ok {
+		return known, nil
+	}
+	at, fail := e.moment(mk.scope)
+	if fail == nil && !e.readsEach {
+		if mk.moments == nil {
+			mk.moments = make(map[*expression]time.Time, 2)
+		}
+		mk.moments[e] = at
+	}
+	return at, fail
 }
 
 // moment is an RFC 3339 time with its offset.

@@ -193,7 +193,7 @@ func (c *compiler) output(def Definition, i int) *output {
 		causation:   c.value(field("causation"), d.Causation),
 		sequence:    c.value(field("sequence"), d.Sequence),
 	}
-	o.whenPerItem = o.when != nil && o.each != nil && o.when.reads(eachName)
+	o.whenPerItem = o.when != nil && o.each != nil && o.when.readsEach
 	switch {
 	case d.Occurred.From != "":
 		o.from, o.to = c.value(field("occurred.from"), d.Occurred.From), c.value(field("occurred.to"), d.Occurred.To)

@@ -36,8 +36,9 @@ const (
 // fields decide it. It does not read the expressions for that but asks the
 // mapping again with each source field absent, and again with another value of
 // the same shape: a field that changes, vanishes or can no longer be made
-// depends on it. A field that chooses the reference data of a lookup decides
-// what is read from that lookup.
+// depends on it. An assignment is made or fails as a whole, so a field that only
+// one part of an object needs is a source of all of it. A field that chooses the
+// reference data of a lookup decides what is read from that lookup.
 func (m *Mapping) Explain(record, lookups map[string]any) ([]Explanation, error) {
 	if _, err := m.Apply(record, lookups); err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ type expression struct {
 	tokens     []token
 	statements []statement
 	program    *bloblang.Executor
+	readsEach  bool   // this.each stands in it
 	plainPath  string // "header/lines" where the expression is a path of the record and nothing else; else ""
 }
 
@@ -61,21 +62,28 @@ func (c *compiler) parse(field, text string) *expression {
 		return nil
 	}
 	e.program = program
-	e.statements = findStatements(text, e.tokens)
+	e.statements, e.readsEach = findStatements(text, e.tokens), e.findEach()
 	if p, ok := readPath(e.tokens, 0); ok && p.root == "this" && p.end == len(e.tokens) {
 		e.plainPath = strings.Join(p.names, "/")
 	}
 	return e
 }
 
-// safeParse keeps a panic of the library an error of the definition.
+// safeParse keeps a panic of the library an error of the definition. The
+// library wants a line break behind every comment, the last one too.
 func safeParse(language *bloblang.Environment, text string) (program *bloblang.Executor, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("the expression cannot be read: %v", r)
 		}
 	}()
-	return language.Parse(text)
+	if program, err = language.Parse(text); err == nil {
+		return program, nil
+	}
+	if ended, again := language.Parse(text + "\n"); again == nil {
+		return ended, nil
+	}
+	return nil, err
 }
 
 func parseFault(field string, err error) *DefinitionError {
@@ -273,10 +281,10 @@ func (e *expression) onlyField() string {
 	return found
 }
 
-// reads says whether the expression reads a field of the record's top level.
-func (e *expression) reads(name string) bool {
+// findEach says whether this.each, or all of this, stands in the expression.
+func (e *expression) findEach() bool {
 	for i, t := range e.tokens {
-		if p, _ := readPath(e.tokens, i); t.is("this") && !t.rebind && len(p.names) > 0 && p.names[0] == name {
+		if p, _ := readPath(e.tokens, i); t.is("this") && (len(p.names) == 0 || p.names[0] == eachName) {
 			return true
 		}
 	}

@@ -264,6 +264,7 @@ func TestAFaultNamesReasonFieldAndPlace(t *testing.T) {
 		{"the operand of a join", `root.o = "x" + this.b`, `{"id":"1","a":"1"}`, fault.FieldMissing, "b", ""},
 		{"a list that is absent", `root.o = this.lines.map_each(x -> x.a)`, `{"id":"1"}`, fault.FieldMissing, "lines", ""},
 		{"a field of an element", `root.o = this.lines.map_each(x -> ref("order", x.po))`, `{"id":"1","lines":[{}]}`, fault.FieldMissing, "po", ""},
+		{"a field of the record within a loop", `root.o = this.lines.map_each(x -> ref("order", this.po))`, `{"id":"1","lines":[{}]}`, fault.FieldMissing, "po", ""},
 		{"a code that no list has", `root.o = code("colour", this.colour)`, `{"id":"1","colour":"RD","other":"RD"}`,
 			fault.CodeUnknown, "colour", `list colour has no code for "RD" of system graz-mes`},
 		{"a code that is computed, by its value", `root.o = code("colour", this.colour.uppercase())`, `{"id":"1","colour":"RD"}`, fault.CodeUnknown, "colour", ""},

@@ -205,7 +205,7 @@ func markRebinding(tokens []token) {
 		case t.is("match") && i+1 < len(tokens) && !tokens[i+1].is("{") && !(i > 0 && tokens[i-1].is(".")):
 			within = nextAtDepth(tokens, i+1, "{", t.depth)
 		}
-		if within < 0 {
+		if within < 0 || within+2 < len(tokens) && tokens[within+2].is("->") { // with a name for it, `this` stays what it was
 			continue
 		}
 		end := tokens[within].match
