@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/mapping"
@@ -31,6 +34,7 @@ func (l *loader) mappings() {
 			l.mappingFault(d, cause)
 		}
 		l.mappedTypes(d, def)
+		l.mappedLists(d, d.root)
 		m.Mapping = compiled
 		l.catalog.mappings[messageName{m.System, def.Message}] = m
 	})
@@ -99,6 +103,34 @@ func (l *loader) mappedTypes(d *document, def *mapping.Definition) {
 	}
 	if len(def.Cases) == 0 {
 		l.errorAt(d, "cases", "Add a message as the system sends it, and the events that it gives.", "a mapping needs a case")
+	}
+}
+
+// codeCall finds the code list that an expression of a mapping names.
+var codeCall = regexp.MustCompile(`\bcode\(\s*"([^"]*)"`)
+
+// mappedLists checks the code lists that the expressions of a mapping name, which
+// package mapping cannot know.
+func (l *loader) mappedLists(d *document, n *yaml.Node) {
+	for _, inner := range n.Content {
+		l.mappedLists(d, inner)
+	}
+	if n.Kind != yaml.ScalarNode {
+		return
+	}
+	first := n.Line
+	if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		first++
+	}
+	for i, line := range strings.Split(n.Value, "\n") {
+		for _, call := range codeCall.FindAllStringSubmatch(line, -1) {
+			if _, ok := l.catalog.codes[call[1]]; !ok {
+				l.list = append(l.list, Finding{
+					File: d.file, Line: first + i, Column: 1, Severity: Error,
+					Message: fmt.Sprintf("code list %s is not in the catalog", call[1]), Remedy: "Declare it in codes/, or correct the name.",
+				})
+			}
+		}
 	}
 }
 
