@@ -170,7 +170,7 @@ func listOf(value any) []string {
 }
 
 func quantityRuleOf(value any) *quantityRule {
-	rule := &quantityRule{sign: "not-negative"}
+	rule := &quantityRule{sign: defaultSign}
 	switch v := value.(type) {
 	case bool:
 		if v {
