@@ -42,7 +42,7 @@ func (t *table) names() string {
 
 // chunks are the row counts for which SQLite has a prepared statement; a bulk is
 // cut greedily. Larger ones gain nothing (measured) and cost memory.
-var chunks = [...]int{64, 8, 1}
+var chunks = [...]int{64, 32, 16, 8, 4, 2, 1}
 
 // insert writes rows in as few statements as the database likes best: arrays and
 // unnest on PostgreSQL, multi-row values on SQLite.

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/fault"
@@ -247,7 +248,7 @@ func (t *transaction) apply(e *Entry, d *Decision) (Result, error) {
 	f := t.feeds[m.Plant]
 	known := t.w.Inbox[m.Key()]
 	result := Result{Outcome: d.Outcome, Message: m.StatementID(), Plant: m.Plant, Fault: d.Fault, Recorded: known.Recorded}
-	if d.Outcome == Duplicate || d.Outcome == Again {
+	if d.Outcome == Duplicate || d.Outcome == Again || d.Same {
 		result.Events, result.Position = t.standing(m.Key())
 		return result, nil
 	}
@@ -327,7 +328,7 @@ func (t *transaction) keepMessage(f *feed, m *event.Message, recorded int64) err
 	if body == nil {
 		body = []byte{}
 	}
-	t.add(contentsTable, []any{key, int64(m.Version), salt, body})
+	t.add(contentsTable, []any{recorded, key, int64(m.Version), salt, body})
 	if t.w.Versions[key] == nil {
 		t.w.Versions[key] = map[string]int{}
 	}
@@ -351,10 +352,13 @@ func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *event.Messa
 		now.Conflict = m.Digest
 	} else {
 		now = Inbox{Held: d.Outcome == Held, Version: m.Version, Effective: known.Effective, Digest: m.Digest, Conflict: known.Conflict, Recorded: fromMicros(recorded)}
-		if !now.Held {
+		if now.Held {
+			now.Exception = ExceptionText(d.Fault)
+		} else {
 			now.Effective = m.Version
 		}
 	}
+	now.events = t.w.ByMessage[key]
 	t.w.Inbox[key], t.inbox[key] = now, now
 	if known.Held && !d.Conflict {
 		id := event.StatementID(key, known.Version)
@@ -532,7 +536,7 @@ func (t *transaction) addStates() {
 		if in.Held {
 			state = "held"
 		}
-		t.add(inboxTable, []any{key, state, int64(in.Version), int64(in.Effective), in.Digest, in.Conflict, micros(in.Recorded)})
+		t.add(inboxTable, []any{key, state, int64(in.Version), int64(in.Effective), in.Digest, in.Conflict, strings.Join(in.events, "\n"), micros(in.Recorded)})
 	}
 	for _, key := range sortedKeys(t.keys) {
 		s := t.keys[key]

@@ -175,8 +175,9 @@ func (l *Ledger) next(ctx context.Context) ([]*request, bool) {
 
 // committer owns the writing session. It is used by one goroutine.
 type committer struct {
-	ledger  *Ledger
-	session *session
+	ledger       *Ledger
+	session      *session
+	restartAfter time.Time // the WAL is not restarted before: readers were in the way
 }
 
 func (c *committer) disconnect() {

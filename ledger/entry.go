@@ -157,6 +157,13 @@ type Inbox struct {
 	Digest    string // of the content of Version
 	Conflict  string // digest of the last content that was refused as a conflict
 	Recorded  time.Time
+	Exception string   // while Held: why, as ExceptionText gives it
+	events    []string // keys of the statements that it made; some may be of another message by now
+}
+
+// ExceptionText is what two exceptions share that say the same.
+func ExceptionText(f *fault.Fault) string {
+	return f.Reason.Code + "|" + f.Field + "|" + f.Explanation()
 }
 
 // A Statement is the newest statement under an event key.
@@ -238,6 +245,7 @@ type Decision struct {
 	Fault    *fault.Fault         // with Held
 	Waits    []string
 	Conflict bool // Held as a conflict: what stands stays effective
+	Same     bool // Held already, for the same reason: nothing is written
 }
 
 // Decide says what follows from an entry, given the state. It is pure: the same

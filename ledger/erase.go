@@ -32,14 +32,14 @@ func (l *Ledger) Erase(ctx context.Context, principal, messageID, reason string)
 	}
 	return l.act(ctx, Act{Plant: plant, Principal: principal, Act: contentErased, Subject: messageID, Detail: reason},
 		func(ctx context.Context, s *session, _ time.Time) error {
-			return s.shred(ctx, "delete from contents where key = $1 and version = $2", key, int64(version))
+			return s.shred(ctx, "delete from contents where key = $1 and recorded = (select recorded from messages where key = $2 and version = $3)", key, key, int64(version))
 		})
 }
 
 // plantOfContent finds the plant of a message version whose content is still there.
 func (l *Ledger) plantOfContent(ctx context.Context, key string, version int) (string, error) {
 	plant, found, kept := "", false, false
-	err := l.each(ctx, "select m.plant, c.version from messages m left join contents c on c.key = m.key and c.version = m.version where m.key = $1 and m.version = $2",
+	err := l.each(ctx, "select m.plant, c.version from messages m left join contents c on c.recorded = m.recorded and c.key = m.key where m.key = $1 and m.version = $2",
 		[]any{key, version}, func(r rowScanner) error {
 			var content *int64
 			err := r.Scan(&plant, &content)

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -46,6 +47,8 @@ func (l *Ledger) checkpointWAL(ctx context.Context) error {
 	if l.store.dialect != sqlite3 {
 		return nil
 	}
+	l.checkpointing.Lock()
+	defer l.checkpointing.Unlock()
 	var busy, log, moved int
 	return l.store.chores.QueryRowContext(ctx, "pragma wal_checkpoint(passive)").Scan(&busy, &log, &moved)
 }
@@ -54,21 +57,42 @@ func (l *Ledger) checkpointWAL(ctx context.Context) error {
 // over, in bytes. Under constant load only the writer can do that.
 const walLimit = 64 << 20
 
-// restartWAL lets the WAL start over where it has grown. It waits for readers a
-// quarter of a second at most; the next commit tries again.
+// restartWAL lets the WAL start over where it has grown. That needs a moment in
+// which nobody reads from it: at first one is waited for only briefly, and at twice
+// the limit as long as two readers may take, one after the other: those that began
+// before the last page was moved. Later ones find all pages in the database file.
 func (c *committer) restartWAL(ctx context.Context) {
-	if c.session == nil || c.session.dialect != sqlite3 {
+	if c.session == nil || c.session.dialect != sqlite3 || time.Now().Before(c.restartAfter) {
 		return
 	}
 	info, err := os.Stat(strings.TrimPrefix(c.ledger.cfg.Database, "sqlite:") + "-wal")
 	if err != nil || info.Size() < walLimit {
 		return
 	}
-	for _, pragma := range []string{"pragma busy_timeout(250)", "pragma wal_checkpoint(truncate)", "pragma busy_timeout(10000)"} {
-		if _, err := c.session.conn.ExecContext(ctx, pragma); err != nil {
-			c.ledger.logged("restart the WAL", err)
-		}
+	wait, pause := 50*time.Millisecond, time.Second
+	if info.Size() >= 2*walLimit {
+		wait, pause = 2*readLimit+readLimit/4, 10*time.Second
 	}
+	busy, err := c.truncateWAL(ctx, wait)
+	c.ledger.logged("restart the WAL", err)
+	if busy {
+		c.restartAfter = time.Now().Add(pause)
+	}
+}
+
+// truncateWAL tells whether readers were in its way for as long as it waited.
+func (c *committer) truncateWAL(ctx context.Context, wait time.Duration) (busy bool, err error) {
+	if _, err := c.session.conn.ExecContext(ctx, fmt.Sprintf("pragma busy_timeout(%d)", wait.Milliseconds())); err != nil {
+		return false, err
+	}
+	c.ledger.checkpointing.Lock()
+	defer c.ledger.checkpointing.Unlock()
+	var log, moved int
+	err = c.session.conn.QueryRowContext(ctx, "pragma wal_checkpoint(truncate)").Scan(&busy, &log, &moved)
+	if _, back := c.session.conn.ExecContext(ctx, "pragma busy_timeout(10000)"); err == nil {
+		err = back
+	}
+	return busy, err
 }
 
 // trimCommits drops batch ids that nobody can still ask for.

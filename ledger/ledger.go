@@ -100,6 +100,8 @@ type Ledger struct {
 	diskChecked atomic.Int64 // unix milliseconds
 	diskFull    atomic.Bool
 
+	checkpointing sync.Mutex // SQLite refuses a second checkpoint at the same time
+
 	access access
 }
 

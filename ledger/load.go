@@ -63,7 +63,7 @@ func (t *transaction) load(ctx context.Context) (*Working, error) {
 		ByMessage: map[string][]string{}, Objects: map[event.Ref]Object{}, Satisfied: map[string]bool{}, Now: fromMicros(t.now),
 	}
 	steps := []func(context.Context, *touched) error{
-		t.lockKeys, t.loadInbox, t.loadVersions, t.loadStatements, t.completeStatements, t.loadObjects, t.loadHistories, t.loadSatisfied,
+		t.lockKeys, t.loadInbox, t.loadExceptions, t.loadVersions, t.loadStatements, t.completeStatements, t.loadObjects, t.loadHistories, t.loadSatisfied,
 	}
 	for _, step := range steps {
 		if err := step(ctx, &s); err != nil {
@@ -78,7 +78,7 @@ func (t *transaction) load(ctx context.Context) (*Working, error) {
 // not, so that no fold and no wake-up is lost. Keys share 4,096 locks, taken in
 // order.
 func (t *transaction) lockKeys(ctx context.Context, s *touched) error {
-	if t.dialect != postgres || len(s.folds)+len(s.waits) == 0 {
+	if t.dialect != postgres {
 		return nil
 	}
 	var locks []int64
@@ -96,6 +96,9 @@ func (t *transaction) lockKeys(ctx context.Context, s *touched) error {
 				locks = append(locks, lockOf(wanted))
 			}
 		}
+	}
+	if len(locks) == 0 {
+		return nil
 	}
 	slices.Sort(locks)
 	return t.exec(ctx, "select pg_advisory_xact_lock($2, k::integer) from unnest($1::bigint[]) as k", slices.Compact(locks), int64(lockSpace))
@@ -124,17 +127,42 @@ func (d *Draft) ends() []string {
 }
 
 func (t *transaction) loadInbox(ctx context.Context, s *touched) error {
-	return t.in(ctx, "select key, state, version, effective, digest, conflict, recorded from inbox where ", "key", s.messages, func(r rowScanner) error {
+	return t.in(ctx, "select key, state, version, effective, digest, conflict, events, recorded from inbox where ", "key", s.messages, func(r rowScanner) error {
 		var (
-			key, state string
-			in         Inbox
-			recorded   int64
+			key, state, events string
+			in                 Inbox
+			recorded           int64
 		)
-		if err := r.Scan(&key, &state, &in.Version, &in.Effective, &in.Digest, &in.Conflict, &recorded); err != nil {
+		if err := r.Scan(&key, &state, &in.Version, &in.Effective, &in.Digest, &in.Conflict, &events, &recorded); err != nil {
 			return err
 		}
+		in.events = strings.Fields(events)
 		in.Held, in.Recorded = state == "held", fromMicros(recorded)
 		t.w.Inbox[key] = in
+		return nil
+	})
+}
+
+// loadExceptions reads why messages of the batch are held, so that looking at
+// one again and finding the same writes nothing.
+func (t *transaction) loadExceptions(ctx context.Context, _ *touched) error {
+	var held []string
+	for key, in := range t.w.Inbox {
+		if in.Held {
+			held = append(held, key)
+		}
+	}
+	slices.Sort(held)
+	return t.in(ctx, "select message, version, reason, field, detail from exceptions where state = 'open' and ", "message", held, func(r rowScanner) error {
+		var key, reason, field, detail string
+		var version int
+		if err := r.Scan(&key, &version, &reason, &field, &detail); err != nil {
+			return err
+		}
+		if in := t.w.Inbox[key]; in.Version == version {
+			in.Exception = reason + "|" + field + "|" + detail
+			t.w.Inbox[key] = in
+		}
 		return nil
 	})
 }
@@ -195,10 +223,12 @@ func (t *transaction) loadStatements(ctx context.Context, s *touched) error {
 		t.w.ByMessage[st.Message] = append(t.w.ByMessage[st.Message], st.Key)
 		return nil
 	}
-	if err := t.in(ctx, statementColumns, "key", s.keys, scan); err != nil {
-		return err
+	keys := s.keys
+	for _, message := range sortedKeys(t.w.Inbox) {
+		keys = append(keys, t.w.Inbox[message].events...)
 	}
-	return t.in(ctx, statementColumns, "message", sortedKeys(t.w.Inbox), scan)
+	slices.Sort(keys)
+	return t.in(ctx, statementColumns, "key", slices.Compact(keys), scan)
 }
 
 // completeStatements reads the whole event of those statements that the batch may

@@ -94,7 +94,7 @@ func (l *Ledger) Message(ctx context.Context, id string, withBody bool) (StoredM
 		return m, err
 	}
 	m.Erased = true
-	err = l.each(ctx, "select body from contents where key = $1 and version = $2", []any{key, version}, func(r rowScanner) error {
+	err = l.each(ctx, "select body from contents where recorded = $1 and key = $2", []any{micros(m.Received), key}, func(r rowScanner) error {
 		m.Erased = false
 		return r.Scan(&m.Body)
 	})
@@ -221,11 +221,18 @@ func (l *Ledger) EventFacts(ctx context.Context, plant string, position int64) (
 // are the newest of their key.
 func (l *Ledger) EventsOfMessage(ctx context.Context, key string) ([]StoredEvent, error) {
 	var all []StoredEvent
-	err := l.each(ctx, storedEventQuery+"and k.plant = e.plant and k.position = e.position where k.message = $1 order by e.position", []any{key}, func(r rowScanner) error {
-		e, err := scanStoredEvent(r)
-		all = append(all, e)
-		return err
-	})
+	var keys string
+	err := l.each(ctx, "select events from inbox where key = $1", []any{key}, func(r rowScanner) error { return r.Scan(&keys) })
+	if err != nil {
+		return nil, err
+	}
+	condition := l.store.dialect.isIn("k.key", "$1")
+	err = l.each(ctx, storedEventQuery+"and k.plant = e.plant and k.position = e.position where "+condition+" and k.message = $2 order by e.position",
+		[]any{l.store.dialect.list(strings.Fields(keys)), key}, func(r rowScanner) error {
+			e, err := scanStoredEvent(r)
+			all = append(all, e)
+			return err
+		})
 	return all, err
 }
 
@@ -279,8 +286,8 @@ func (l *Ledger) Object(ctx context.Context, ref event.Ref) (StoredObject, error
 // Objects lists refs of a kind with a state, in order, from behind one.
 func (l *Ledger) Objects(ctx context.Context, kind string, after event.Ref, limit int) ([]StoredObject, error) {
 	var all []StoredObject
-	err := l.each(ctx, "select ref, state, ordering, plant, position, recorded from objects where kind = $1 and ref > $2 order by ref limit $3",
-		[]any{kind, string(after), limit}, func(r rowScanner) error {
+	err := l.each(ctx, "select ref, state, ordering, plant, position, recorded from objects where ref > $1 and ref < $2 order by ref limit $3",
+		[]any{max(string(after), kind+"/"), kind + "0", limit}, func(r rowScanner) error {
 			o := StoredObject{Known: true}
 			var state []byte
 			var recorded int64

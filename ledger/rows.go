@@ -39,7 +39,7 @@ func eventRow(d *Draft, previous, link int64) ([]any, error) {
 		d.Plant, d.Position, micros(d.Recorded), d.Key, int64(d.Statement), string(d.Change), previous, d.Type, int64(d.Version),
 		d.System, d.Identity, d.Slot, string(d.Subject), micros(d.Occurred.From), micros(d.Occurred.To), int64(zone / 60),
 		d.Day, d.Shift, d.Sequence, d.Correlation, d.Causation, d.Order(), data, rest, flag(d.Disputed),
-		d.Message, d.Mapping, d.Revision, "", int64(0), int64(0), int64(0), link,
+		d.Message, d.Mapping, d.Revision, link,
 	}, nil
 }
 

@@ -12,21 +12,21 @@ var (
 		texts("plant", "system", "name", "id", "content_type", "channel", "principal", "digest", "content"),
 		numbers("link", "n"))}
 	contentsTable = &table{name: "contents", columns: concat(
-		texts("key"), numbers("version"), blobs("salt", "body"))}
+		numbers("recorded"), texts("key"), numbers("version"), blobs("salt", "body"))}
 	inboxTable = &table{
 		name: "inbox",
 		columns: concat(texts("key", "state"), numbers("version", "effective"),
-			texts("digest", "conflict"), numbers("recorded")),
+			texts("digest", "conflict", "events"), numbers("recorded")),
 		conflict: `on conflict (key) do update set state = excluded.state, version = excluded.version,
-			effective = excluded.effective, digest = excluded.digest, conflict = excluded.conflict, recorded = excluded.recorded`,
+			effective = excluded.effective, digest = excluded.digest, conflict = excluded.conflict, events = excluded.events,
+			recorded = excluded.recorded`,
 	}
 	eventsTable = &table{name: "events", columns: concat(
 		texts("plant"), numbers("position", "recorded"), texts("key"), numbers("statement"),
 		texts("change"), numbers("previous"), texts("type"), numbers("version"),
 		texts("system", "identity", "slot", "subject"), numbers("occurred_from", "occurred_to", "zone"),
 		texts("day", "shift", "sequence", "correlation", "causation", "ordering"), blobs("data", "derived"),
-		numbers("disputed"), texts("message", "mapping", "revision", "origin"),
-		numbers("origin_epoch", "origin_position", "origin_recorded", "link"))}
+		numbers("disputed"), texts("message", "mapping", "revision"), numbers("link"))}
 	eventKeysTable = &table{
 		name: "event_keys",
 		columns: concat(texts("key"), numbers("statement"), texts("change", "plant"),

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/fault"
@@ -63,10 +64,11 @@ func (v *verification) verifyStatements(ctx context.Context) error {
 	c, reached := &v.checks[checkStatements], int64(0)
 	w := &walk{
 		columns: []string{
-			"k.key", "k.statement", "k.change", "k.plant", "k.position", "k.message", "e.key", "e.statement", "e.change", "e.message", "e.previous",
+			"k.key", "k.statement", "k.change", "k.plant", "k.position", "k.message", "e.key", "e.statement", "e.change", "e.message", "e.previous", "i.events",
 		},
-		from: "event_keys k left join events e on e.plant = k.plant and e.position = k.position and e.recorded = k.recorded",
-		key:  []any{""}, limit: 1000,
+		from: `event_keys k left join events e on e.plant = k.plant and e.position = k.position and e.recorded = k.recorded
+			left join inbox i on i.key = k.message`,
+		key: []any{""}, limit: 1000,
 	}
 	err := v.each(ctx, w, func(page []row) error {
 		for _, k := range page {
@@ -75,6 +77,9 @@ func (v *verification) verifyStatements(ctx context.Context) error {
 			if err != nil || k.text(6) != k.text(0) || k.number(7) != k.number(1) || k.text(8) != k.text(2) || key != k.text(5) {
 				c.find("event key %s: its newest statement %d is not the event at %q/%d", k.text(0), k.number(1), k.text(3), k.number(4))
 				continue
+			}
+			if k.absent(11) || !slices.Contains(strings.Fields(k.text(11)), k.text(0)) {
+				c.find("event key %s: message %s does not list it among its events", k.text(0), k.text(5))
 			}
 			n, err := v.statementsWithin(ctx, k.text(3), k.number(4), k.number(1), k.number(10))
 			if err != nil {
@@ -337,7 +342,7 @@ func (v *verification) verifyContents(ctx context.Context) error {
 	c := &v.checks[checkContents]
 	w := &walk{
 		columns: []string{"m.key", "m.version", "m.recorded", "m.content", "c.salt", "c.body", "i.key"},
-		from:    "messages m left join contents c on c.key = m.key and c.version = m.version left join inbox i on i.key = m.key",
+		from:    "messages m left join contents c on c.recorded = m.recorded and c.key = m.key left join inbox i on i.key = m.key",
 		key:     []any{"", least, least}, limit: 128,
 		shrink: func(m row) { // contents are large: the comparison is all that is needed
 			m[5] = flag(contentDigest(m.bytes(4), m.bytes(5)) == m.text(3))
@@ -383,13 +388,14 @@ func (v *verification) verifyContents(ctx context.Context) error {
 // verifyStrayContents finds content of no message.
 func (v *verification) verifyStrayContents(ctx context.Context) error {
 	w := &walk{
-		columns: []string{"c.key", "c.version", "m.key"}, from: "contents c left join messages m on m.key = c.key and m.version = c.version",
-		key: []any{"", least}, limit: 1000,
+		columns: []string{"c.recorded", "c.key", "c.version", "m.key"},
+		from:    "contents c left join messages m on m.key = c.key and m.version = c.version and m.recorded = c.recorded",
+		key:     []any{least, ""}, limit: 1000,
 	}
 	return v.each(ctx, w, func(page []row) error {
 		for _, x := range page {
-			if x.absent(2) {
-				v.checks[checkContents].find("content of message %s, which is not on record", event.StatementID(x.text(0), int(x.number(1))))
+			if x.absent(3) {
+				v.checks[checkContents].find("content of message %s, which is not on record", event.StatementID(x.text(1), int(x.number(2))))
 			}
 		}
 		return nil
@@ -402,12 +408,21 @@ func (v *verification) verifyObjects(ctx context.Context) error {
 		return nil
 	}
 	c := &v.checks[checkObjects]
-	w := &walk{columns: []string{"ref", "kind", "state", "ordering"}, from: "objects", key: []any{""}, limit: 50}
+	w := &walk{columns: []string{"ref", "kind", "state", "ordering"}, from: "objects", key: []any{""}, limit: 200}
 	var histories [][]Folded
 	use := func(ctx context.Context, r *Reader, page []row) error {
 		histories = make([][]Folded, len(page))
+		history, err := r.tx.PrepareContext(ctx, historyQuery)
+		if err != nil {
+			return err
+		}
+		defer history.Close() //nolint:errcheck // the view below goes with it
 		for i, o := range page {
-			err := r.Query(ctx, historyQuery, []any{o.text(0)}, func(s interface{ Scan(...any) error }) error {
+			rows, err := history.QueryContext(ctx, o.text(0))
+			if err != nil {
+				return fmt.Errorf("history of %s: %w", o.text(0), err)
+			}
+			err = scanAll(rows, func(s rowScanner) error {
 				h, err := scanFolded(s)
 				histories[i] = append(histories[i], h)
 				return err

@@ -33,6 +33,7 @@ create table inbox (
 	effective bigint not null,             -- the version whose events stand; 0 while none
 	digest    text   not null,             -- of that version
 	conflict  text   not null,             -- digest of the last content refused as a conflict
+	events    text   not null,             -- keys of the statements that it made, one a line
 	recorded  bigint not null
 ){clustered};
 
@@ -56,12 +57,14 @@ create table messages (
 create index messages_link on messages (plant, link, n);
 
 -- Raw content apart, so that it can be erased without breaking the audit chain.
+-- Its key rises with time: appending is cheaper than finding a place among hashes.
 create table contents (
-	key     text    not null,
-	version bigint  not null,
-	salt    {bytes} not null,
-	body    {bytes} not null,
-	primary key (key, version)
+	recorded bigint  not null,             -- of the message
+	key      text    not null,
+	version  bigint  not null,
+	salt     {bytes} not null,
+	body     {bytes} not null,
+	primary key (recorded, key)
 );
 
 -- Uniqueness of statements, and the newest statement of each key.
@@ -75,7 +78,6 @@ create table event_keys (
 	message   text   not null,             -- key of the message that stated it
 	digest    text   not null
 ){clustered};
-create index event_keys_message on event_keys (message);
 
 create table events (
 	plant         text    not null,
@@ -106,10 +108,10 @@ create table events (
 	message       text    not null,        -- id of the message version
 	mapping       text    not null,
 	revision      text    not null,
-	origin        text    not null,        -- the ledger that recorded it first; '' = here
-	origin_epoch  bigint  not null,
-	origin_position bigint not null,
-	origin_recorded bigint not null,
+	origin        text    not null default '', -- the ledger that recorded it first; '' = here
+	origin_epoch  bigint  not null default 0,
+	origin_position bigint not null default 0,
+	origin_recorded bigint not null default 0,
 	link          bigint  not null,
 	primary key (plant, position, recorded)
 ){partitioned};
@@ -134,7 +136,6 @@ create table objects (
 	position bigint  not null,
 	recorded bigint  not null
 );
-create index objects_kind on objects (kind, ref);
 
 create table relations (
 	from_ref text   not null,

@@ -1,0 +1,264 @@
+table acts
+	plant text collate "C" not null
+	link bigint not null
+	n bigint not null
+	recorded bigint not null
+	principal text collate "C" not null
+	act text collate "C" not null
+	subject text collate "C" not null
+	detail text collate "C" not null
+	PRIMARY KEY (plant, link, n)
+	CREATE INDEX acts_subject ON public.acts USING btree (subject)
+table audit
+	plant text collate "C" not null
+	link bigint not null
+	recorded bigint not null
+	first bigint not null
+	last bigint not null
+	rows bigint not null
+	digest text collate "C" not null
+	hash text collate "C" not null
+	batch text collate "C" not null
+	PRIMARY KEY (plant, link)
+table commits
+	batch text collate "C" not null
+	recorded bigint not null
+	PRIMARY KEY (batch)
+	CREATE INDEX commits_recorded ON public.commits USING btree (recorded)
+table contents
+	recorded bigint not null
+	key text collate "C" not null
+	version bigint not null
+	salt bytea not null
+	body bytea not null
+	PRIMARY KEY (recorded, key)
+table cross_references
+	system text collate "C" not null
+	kind text collate "C" not null
+	id text collate "C" not null
+	valid_from bigint not null
+	recorded bigint not null
+	valid_to bigint not null
+	ref text collate "C" not null
+	event text collate "C" not null
+	withdrawn bigint not null
+	CHECK ((withdrawn = ANY (ARRAY[(0)::bigint, (1)::bigint])))
+	PRIMARY KEY (system, kind, id, valid_from, recorded)
+	CREATE INDEX cross_references_ref ON public.cross_references USING btree (ref)
+table cursors
+	consumer text collate "C" not null
+	plant text collate "C" not null
+	position bigint not null
+	moved bigint not null
+	PRIMARY KEY (consumer, plant)
+table event_keys
+	key text collate "C" not null
+	statement bigint not null
+	change text collate "C" not null
+	plant text collate "C" not null
+	position bigint not null
+	recorded bigint not null
+	message text collate "C" not null
+	digest text collate "C" not null
+	CHECK ((change = ANY (ARRAY[''::text, 'correction'::text, 'reversal'::text])))
+	PRIMARY KEY (key)
+table events
+	plant text collate "C" not null
+	position bigint not null
+	recorded bigint not null
+	key text collate "C" not null
+	statement bigint not null
+	change text collate "C" not null
+	previous bigint not null
+	type text collate "C" not null
+	version bigint not null
+	system text collate "C" not null
+	identity text collate "C" not null
+	slot text collate "C" not null
+	subject text collate "C" not null
+	occurred_from bigint not null
+	occurred_to bigint not null
+	zone bigint not null
+	day text collate "C" not null
+	shift text collate "C" not null
+	sequence text collate "C" not null
+	correlation text collate "C" not null
+	causation text collate "C" not null
+	ordering text collate "C" not null
+	data bytea not null
+	derived bytea not null
+	disputed bigint not null
+	message text collate "C" not null
+	mapping text collate "C" not null
+	revision text collate "C" not null
+	origin text collate "C" not null
+	origin_epoch bigint not null
+	origin_position bigint not null
+	origin_recorded bigint not null
+	link bigint not null
+	partition by RANGE (recorded)
+	CHECK ((disputed = ANY (ARRAY[(0)::bigint, (1)::bigint])))
+	PRIMARY KEY (plant, "position", recorded)
+table exceptions
+	message text collate "C" not null
+	version bigint not null
+	plant text collate "C" not null
+	system text collate "C" not null
+	name text collate "C" not null
+	state text collate "C" not null
+	reason text collate "C" not null
+	class text collate "C" not null
+	field text collate "C" not null
+	ref text collate "C" not null
+	detail text collate "C" not null
+	owner text collate "C" not null
+	raised bigint not null
+	deadline bigint not null
+	ended bigint not null
+	resolution text collate "C" not null
+	CHECK ((class = ANY (ARRAY['heals'::text, 'data'::text, 'business'::text, 'definition'::text, 'operations'::text])))
+	CHECK ((state = ANY (ARRAY['open'::text, 'resolved'::text, 'waived'::text])))
+	PRIMARY KEY (message, version)
+	CREATE INDEX exceptions_open ON public.exceptions USING btree (raised) WHERE (state = 'open'::text)
+table facts
+	plant text collate "C" not null
+	position bigint not null
+	n bigint not null
+	recorded bigint not null
+	version bigint not null
+	key text collate "C" not null
+	sign bigint not null
+	measure text collate "C" not null
+	material text collate "C" not null
+	lot text collate "C" not null
+	order_ref text collate "C" not null
+	operation text collate "C" not null
+	work_center text collate "C" not null
+	equipment text collate "C" not null
+	reason text collate "C" not null
+	day text collate "C" not null
+	shift text collate "C" not null
+	value text collate "C" not null
+	unit text collate "C" not null
+	base_value text collate "C" not null
+	base_unit text collate "C" not null
+	scaled bigint not null
+	residue text collate "C" not null
+	factor text collate "C" not null
+	disputed bigint not null
+	partition by RANGE (recorded)
+	CHECK ((disputed = ANY (ARRAY[(0)::bigint, (1)::bigint])))
+	CHECK ((sign = ANY (ARRAY[('-1'::integer)::bigint, (1)::bigint])))
+	PRIMARY KEY (plant, "position", n, recorded)
+table feeds
+	plant text collate "C" not null
+	epoch bigint not null
+	last bigint not null
+	recorded bigint not null
+	link bigint not null
+	head text collate "C" not null
+	CHECK ((last >= 0))
+	PRIMARY KEY (plant)
+table inbox
+	key text collate "C" not null
+	state text collate "C" not null
+	version bigint not null
+	effective bigint not null
+	digest text collate "C" not null
+	conflict text collate "C" not null
+	events text collate "C" not null
+	recorded bigint not null
+	CHECK ((state = ANY (ARRAY['recorded'::text, 'held'::text])))
+	PRIMARY KEY (key)
+table keys
+	id text collate "C" not null
+	principal text collate "C" not null
+	hash text collate "C" not null
+	created bigint not null
+	expires bigint not null
+	revoked bigint not null
+	FOREIGN KEY (principal) REFERENCES principals(name)
+	PRIMARY KEY (id)
+table ledger
+	name text collate "C" not null
+	epoch bigint not null
+	created bigint not null
+	PRIMARY KEY (name)
+table messages
+	key text collate "C" not null
+	version bigint not null
+	recorded bigint not null
+	plant text collate "C" not null
+	system text collate "C" not null
+	name text collate "C" not null
+	id text collate "C" not null
+	content_type text collate "C" not null
+	channel text collate "C" not null
+	principal text collate "C" not null
+	digest text collate "C" not null
+	content text collate "C" not null
+	link bigint not null
+	n bigint not null
+	partition by RANGE (recorded)
+	PRIMARY KEY (key, version, recorded)
+	CREATE INDEX messages_link ON ONLY public.messages USING btree (plant, link, n)
+table object_events
+	ref text collate "C" not null
+	plant text collate "C" not null
+	position bigint not null
+	recorded bigint not null
+	type text collate "C" not null
+	folds bigint not null
+	CHECK ((folds = ANY (ARRAY[(0)::bigint, (1)::bigint])))
+	PRIMARY KEY (ref, plant, "position")
+table objects
+	ref text collate "C" not null
+	kind text collate "C" not null
+	state bytea not null
+	ordering text collate "C" not null
+	plant text collate "C" not null
+	position bigint not null
+	recorded bigint not null
+	PRIMARY KEY (ref)
+table principals
+	name text collate "C" not null
+	kind text collate "C" not null
+	system text collate "C" not null
+	password text collate "C" not null
+	roles text collate "C" not null
+	created bigint not null
+	disabled bigint not null
+	CHECK ((kind = ANY (ARRAY['system'::text, 'person'::text])))
+	PRIMARY KEY (name)
+table reference
+	ref text collate "C" not null
+	plant text collate "C" not null
+	valid_from bigint not null
+	recorded bigint not null
+	valid_to bigint not null
+	event text collate "C" not null
+	withdrawn bigint not null
+	body bytea not null
+	CHECK ((withdrawn = ANY (ARRAY[(0)::bigint, (1)::bigint])))
+	PRIMARY KEY (ref, plant, valid_from, recorded)
+table relations
+	from_ref text collate "C" not null
+	kind text collate "C" not null
+	to_ref text collate "C" not null
+	key text collate "C" not null
+	plant text collate "C" not null
+	position bigint not null
+	PRIMARY KEY (from_ref, kind, to_ref, key, "position")
+	CREATE INDEX relations_to ON public.relations USING btree (to_ref, kind, from_ref)
+table revisions
+	digest text collate "C" not null
+	released bigint not null
+	content bytea not null
+	PRIMARY KEY (digest)
+table waits
+	wanted text collate "C" not null
+	message text collate "C" not null
+	version bigint not null
+	since bigint not null
+	PRIMARY KEY (wanted, message, version)
+	CREATE INDEX waits_message ON public.waits USING btree (message, version)

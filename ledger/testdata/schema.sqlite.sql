@@ -1,0 +1,290 @@
+CREATE TABLE acts (
+	plant     text   not null,
+	link      bigint not null,
+	n         bigint not null,
+	recorded  bigint not null,
+	principal text   not null,
+	act       text   not null,
+	subject   text   not null,
+	detail    text   not null,
+	primary key (plant, link, n)
+)
+
+CREATE INDEX acts_subject on acts (subject)
+
+CREATE TABLE audit (
+	plant    text   not null,
+	link     bigint not null,
+	recorded bigint not null,
+	first    bigint not null,
+	last     bigint not null,
+	rows     bigint not null,
+	digest   text   not null,
+	hash     text   not null,
+	batch    text   not null,
+	primary key (plant, link)
+)
+
+CREATE TABLE commits (
+	batch    text   not null primary key,
+	recorded bigint not null
+) without rowid
+
+CREATE INDEX commits_recorded on commits (recorded)
+
+CREATE TABLE contents (
+	recorded bigint  not null,
+	key      text    not null,
+	version  bigint  not null,
+	salt     blob not null,
+	body     blob not null,
+	primary key (recorded, key)
+)
+
+CREATE TABLE cross_references (
+	system     text   not null,
+	kind       text   not null,
+	id         text   not null,
+	valid_from bigint not null,
+	recorded   bigint not null,
+	valid_to   bigint not null,
+	ref        text   not null,
+	event      text   not null,
+	withdrawn  bigint not null check (withdrawn in (0, 1)),
+	primary key (system, kind, id, valid_from, recorded)
+)
+
+CREATE INDEX cross_references_ref on cross_references (ref)
+
+CREATE TABLE cursors (
+	consumer text   not null,
+	plant    text   not null,
+	position bigint not null,
+	moved    bigint not null,
+	primary key (consumer, plant)
+)
+
+CREATE TABLE event_keys (
+	key       text   not null primary key,
+	statement bigint not null,
+	change    text   not null check (change in ('', 'correction', 'reversal')),
+	plant     text   not null,
+	position  bigint not null,
+	recorded  bigint not null,
+	message   text   not null,
+	digest    text   not null
+) without rowid
+
+CREATE TABLE events (
+	plant         text    not null,
+	position      bigint  not null,
+	recorded      bigint  not null,
+	key           text    not null,
+	statement     bigint  not null,
+	change        text    not null,
+	previous      bigint  not null,
+	type          text    not null,
+	version       bigint  not null,
+	system        text    not null,
+	identity      text    not null,
+	slot          text    not null,
+	subject       text    not null,
+	occurred_from bigint  not null,
+	occurred_to   bigint  not null,
+	zone          bigint  not null,
+	day           text    not null,
+	shift         text    not null,
+	sequence      text    not null,
+	correlation   text    not null,
+	causation     text    not null,
+	ordering      text    not null,
+	data          blob not null,
+	derived       blob not null,
+	disputed      bigint  not null check (disputed in (0, 1)),
+	message       text    not null,
+	mapping       text    not null,
+	revision      text    not null,
+	origin        text    not null default '',
+	origin_epoch  bigint  not null default 0,
+	origin_position bigint not null default 0,
+	origin_recorded bigint not null default 0,
+	link          bigint  not null,
+	primary key (plant, position, recorded)
+)
+
+CREATE TABLE exceptions (
+	message  text   not null,
+	version  bigint not null,
+	plant    text   not null,
+	system   text   not null,
+	name     text   not null,
+	state    text   not null check (state in ('open', 'resolved', 'waived')),
+	reason   text   not null,
+	class    text   not null check (class in ('heals', 'data', 'business', 'definition', 'operations')),
+	field    text   not null,
+	ref      text   not null,
+	detail   text   not null,
+	owner    text   not null,
+	raised   bigint not null,
+	deadline bigint not null,
+	ended    bigint not null,
+	resolution text not null,
+	primary key (message, version)
+)
+
+CREATE INDEX exceptions_open on exceptions (raised) where state = 'open'
+
+CREATE TABLE facts (
+	plant       text   not null,
+	position    bigint not null,
+	n           bigint not null,
+	recorded    bigint not null,
+	version     bigint not null,
+	key         text   not null,
+	sign        bigint not null check (sign in (-1, 1)),
+	measure     text   not null,
+	material    text   not null,
+	lot         text   not null,
+	order_ref   text   not null,
+	operation   text   not null,
+	work_center text   not null,
+	equipment   text   not null,
+	reason      text   not null,
+	day         text   not null,
+	shift       text   not null,
+	value       text   not null,
+	unit        text   not null,
+	base_value  text   not null,
+	base_unit   text   not null,
+	scaled      bigint not null,
+	residue     text   not null,
+	factor      text   not null,
+	disputed    bigint not null check (disputed in (0, 1)),
+	primary key (plant, position, n, recorded)
+)
+
+CREATE TABLE feeds (
+	plant    text   not null primary key,
+	epoch    bigint not null,
+	last     bigint not null check (last >= 0),
+	recorded bigint not null,
+	link     bigint not null,
+	head     text   not null
+)
+
+CREATE TABLE inbox (
+	key       text   not null primary key,
+	state     text   not null check (state in ('recorded', 'held')),
+	version   bigint not null,
+	effective bigint not null,
+	digest    text   not null,
+	conflict  text   not null,
+	events    text   not null,
+	recorded  bigint not null
+) without rowid
+
+CREATE TABLE keys (
+	id        text   not null primary key,
+	principal text   not null references principals (name),
+	hash      text   not null,
+	created   bigint not null,
+	expires   bigint not null,
+	revoked   bigint not null
+)
+
+CREATE TABLE ledger (
+	name    text   not null primary key,
+	epoch   bigint not null,
+	created bigint not null
+)
+
+CREATE TABLE messages (
+	key          text   not null,
+	version      bigint not null,
+	recorded     bigint not null,
+	plant        text   not null,
+	system       text   not null,
+	name         text   not null,
+	id           text   not null,
+	content_type text   not null,
+	channel      text   not null,
+	principal    text   not null,
+	digest       text   not null,
+	content      text   not null,
+	link         bigint not null,
+	n            bigint not null,
+	primary key (key, version, recorded)
+)
+
+CREATE INDEX messages_link on messages (plant, link, n)
+
+CREATE TABLE object_events (
+	ref      text   not null,
+	plant    text   not null,
+	position bigint not null,
+	recorded bigint not null,
+	type     text   not null,
+	folds    bigint not null check (folds in (0, 1)),
+	primary key (ref, plant, position)
+) without rowid
+
+CREATE TABLE objects (
+	ref      text    not null primary key,
+	kind     text    not null,
+	state    blob not null,
+	ordering text    not null,
+	plant    text    not null,
+	position bigint  not null,
+	recorded bigint  not null
+)
+
+CREATE TABLE principals (
+	name     text   not null primary key,
+	kind     text   not null check (kind in ('system', 'person')),
+	system   text   not null,
+	password text   not null,
+	roles    text   not null,
+	created  bigint not null,
+	disabled bigint not null
+)
+
+CREATE TABLE reference (
+	ref        text    not null,
+	plant      text    not null,
+	valid_from bigint  not null,
+	recorded   bigint  not null,
+	valid_to   bigint  not null,
+	event      text    not null,
+	withdrawn  bigint  not null check (withdrawn in (0, 1)),
+	body       blob not null,
+	primary key (ref, plant, valid_from, recorded)
+)
+
+CREATE TABLE relations (
+	from_ref text   not null,
+	kind     text   not null,
+	to_ref   text   not null,
+	key      text   not null,
+	plant    text   not null,
+	position bigint not null,
+	primary key (from_ref, kind, to_ref, key, position)
+) without rowid
+
+CREATE INDEX relations_to on relations (to_ref, kind, from_ref)
+
+CREATE TABLE revisions (
+	digest   text    not null primary key,
+	released bigint  not null,
+	content  blob not null
+)
+
+CREATE TABLE waits (
+	wanted  text   not null,
+	message text   not null,
+	version bigint not null,
+	since   bigint not null,
+	primary key (wanted, message, version)
+) without rowid
+
+CREATE INDEX waits_message on waits (message, version)
+
