@@ -19,7 +19,7 @@ type Answer struct {
 	ID        string     `json:"id,omitempty" doc:"The message's own id, as its source knows it"`
 	Plant     string     `json:"plant,omitempty" doc:"Plant that it is about"`
 	Position  int64      `json:"position,omitempty" doc:"Place of its last event in the plant's feed"`
-	Events    []string   `json:"events,omitempty" doc:"Ids of the events that stand for the message"`
+	Events    []string   `json:"events,omitempty" nullable:"false" doc:"Ids of the events that stand for the message"`
 	Recorded  string     `json:"recorded,omitempty" format:"date-time" doc:"When it was recorded, in UTC"`
 	Exception *FaultView `json:"exception,omitempty" doc:"With held: why"`
 	Refused   *Problem   `json:"refused,omitempty" doc:"Nothing was kept of this record"`
@@ -38,7 +38,7 @@ type FaultView struct {
 
 // Answers is what became of the messages of a batch or a file.
 type Answers struct {
-	Answers []Answer `json:"answers" doc:"In the order of the messages. Of a long file, behind the first 1,000 only those that were held, corrected or refused"`
+	Answers []Answer `json:"answers" nullable:"false" doc:"In the order of the messages. Of a long file, behind the first 1,000 only those that were held, corrected or refused"`
 	Summary Summary  `json:"summary"`
 	Error   *Problem `json:"error,omitempty" doc:"Why the rest of the messages has no answer; they may be sent again"`
 }

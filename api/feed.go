@@ -26,7 +26,7 @@ type Cursor string
 
 // Feed is a page of the feed.
 type Feed struct {
-	Events []map[string]any `json:"events" doc:"In the JSON form of CloudEvents 1.0, in the order of each plant's feed"`
+	Events []map[string]any `json:"events" nullable:"false" doc:"In the JSON form of CloudEvents 1.0, in the order of each plant's feed"`
 	Cursor string           `json:"cursor" doc:"Give it as after for what follows"`
 }
 

@@ -20,7 +20,7 @@ type heldIn struct {
 
 // Held is a page of exceptions.
 type Held struct {
-	Held []ExceptionView `json:"held" doc:"In the order in which they were raised"`
+	Held []ExceptionView `json:"held" nullable:"false" doc:"In the order in which they were raised"`
 	Next string          `json:"next,omitempty" format:"date-time" doc:"Give it as after for the next page; absent on the last one"`
 }
 

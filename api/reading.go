@@ -186,7 +186,7 @@ type objectsIn struct {
 
 // Objects is a page of objects.
 type Objects struct {
-	Objects []ObjectView `json:"objects"`
+	Objects []ObjectView `json:"objects" nullable:"false"`
 	Next    string       `json:"next,omitempty" doc:"Give it as after for the next page; absent on the last one"`
 }
 
@@ -304,7 +304,7 @@ type historyIn struct {
 
 // History is a page of the statements that touch an object.
 type History struct {
-	Events []EventView `json:"events" doc:"In the order in which they were recorded, corrected ones too"`
+	Events []EventView `json:"events" nullable:"false" doc:"In the order in which they were recorded, corrected ones too"`
 	Next   string      `json:"next,omitempty" format:"date-time" doc:"Give it as after for the next page; absent on the last one"`
 }
 

@@ -74,7 +74,7 @@ type detailsIn struct {
 
 // Details are the facts behind a figure.
 type Details struct {
-	Details []DetailView `json:"details" doc:"In the order of the feed, those taken back included: they add up to the figure"`
+	Details []DetailView `json:"details" nullable:"false" doc:"In the order of the feed, those taken back included: they add up to the figure"`
 	AsOf    string       `json:"as_of" doc:"Cursor of the position"`
 	More    bool         `json:"more,omitempty" doc:"There are more than the limit"`
 }
@@ -107,7 +107,7 @@ type Account struct {
 	Events   int64            `json:"events" doc:"Statements in the feeds of the caller's plants, corrections and reversals included"`
 	Plants   map[string]int64 `json:"plants" doc:"Statements by plant"`
 	Held     int64            `json:"held" doc:"Open exceptions"`
-	HeldBy   []HeldCountView  `json:"held_by"`
+	HeldBy   []HeldCountView  `json:"held_by" nullable:"false"`
 	Outcomes *Outcomes        `json:"outcomes,omitempty" doc:"Since the program began, through this door; only for those who see all plants"`
 }
 
@@ -160,15 +160,30 @@ type CatalogView struct {
 	Version  string         `json:"version,omitempty"`
 	Revision string         `json:"revision" doc:"Digest of its content"`
 	Counts   map[string]int `json:"counts" doc:"Definitions by folder"`
+
+	Messages []CatalogMessage `json:"messages" doc:"Native messages by system and name"`
+}
+
+// CatalogMessage is a message that a system may send, and how to know its files.
+type CatalogMessage struct {
+	System  string   `json:"system"`
+	Message string   `json:"message"`
+	Title   string   `json:"title,omitempty"`
+	Files   []string `json:"files,omitempty" doc:"Patterns of the names of files that hold it: * stands for any text"`
 }
 
 func (a *API) catalog(_ context.Context, _ caller, _ *Asker) (CatalogView, error) {
 	c := a.flow.Catalog()
+	messages := []CatalogMessage{}
+	for _, m := range c.Messages() {
+		messages = append(messages, CatalogMessage{System: m.System, Message: m.Definition.Message, Title: m.Definition.Title, Files: m.Definition.Files})
+	}
 	return CatalogView{
 		Catalog: c.Header.Catalog, Title: c.Title, Version: c.Version, Revision: c.Digest(),
 		Counts: map[string]int{
 			"kinds": len(c.Kinds()), "contracts": len(c.Contracts()), "lifecycles": len(c.Lifecycles()), "codes": len(c.CodeLists()),
 			"systems": len(c.Systems()), "plants": len(c.Plants()), "mappings": len(c.Messages()), "cross-references": len(c.CrossReferences()),
 		},
+		Messages: messages,
 	}, nil
 }

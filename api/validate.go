@@ -9,7 +9,7 @@ import (
 
 // Trials are what would become of messages.
 type Trials struct {
-	Trials []TrialView `json:"trials"`
+	Trials []TrialView `json:"trials" nullable:"false"`
 	Valid  bool        `json:"valid" doc:"Nothing would be held or refused"`
 }
 
@@ -19,11 +19,11 @@ type TrialView struct {
 	Record    int              `json:"record,omitempty" doc:"Number in the file as a person counts, or place in the batch from 1"`
 	ID        string           `json:"id,omitempty"`
 	Plant     string           `json:"plant,omitempty"`
-	Events    []map[string]any `json:"events,omitempty" doc:"As they would be recorded, in the JSON form of CloudEvents 1.0"`
-	Verdicts  [][]VerdictView  `json:"verdicts,omitempty" doc:"Of each event, of the policies that need no state"`
-	Facts     [][]FactView     `json:"facts,omitempty" doc:"Of each event"`
+	Events    []map[string]any `json:"events,omitempty" nullable:"false" doc:"As they would be recorded, in the JSON form of CloudEvents 1.0"`
+	Verdicts  [][]VerdictView  `json:"verdicts,omitempty" nullable:"false" doc:"Of each event, of the policies that need no state"`
+	Facts     [][]FactView     `json:"facts,omitempty" nullable:"false" doc:"Of each event"`
 	Exception *FaultView       `json:"exception,omitempty" doc:"Why it would be held"`
-	Waits     []string         `json:"waits,omitempty" doc:"What it would wait for"`
+	Waits     []string         `json:"waits,omitempty" nullable:"false" doc:"What it would wait for"`
 	Refused   *Problem         `json:"refused,omitempty" doc:"Why nothing of it would be kept"`
 }
 

@@ -22,10 +22,10 @@ type EventView struct {
 	Message   string         `json:"message" doc:"Id of the message version that caused it"`
 	Mapping   string         `json:"mapping,omitempty" doc:"system/message; absent for an event sent as such"`
 	Revision  string         `json:"revision" doc:"Digest of the catalog that mapped and judged it"`
-	Refs      []string       `json:"refs" doc:"Every object that it touches, its subject first"`
-	Relations []RelationView `json:"relations,omitempty"`
-	Verdicts  []VerdictView  `json:"verdicts,omitempty"`
-	Facts     []FactView     `json:"facts,omitempty" doc:"Rows that figures are made of; negative where a correction takes back"`
+	Refs      []string       `json:"refs" nullable:"false" doc:"Every object that it touches, its subject first"`
+	Relations []RelationView `json:"relations,omitempty" nullable:"false"`
+	Verdicts  []VerdictView  `json:"verdicts,omitempty" nullable:"false"`
+	Facts     []FactView     `json:"facts,omitempty" nullable:"false" doc:"Rows that figures are made of; negative where a correction takes back"`
 }
 
 // RelationView links two objects.
@@ -125,9 +125,9 @@ type MessageView struct {
 	Received    string          `json:"received" format:"date-time"`
 	Erased      bool            `json:"erased,omitempty" doc:"The raw content is no longer there"`
 	Body        *string         `json:"body,omitempty" doc:"With raw=true: the content as it came, where it is text"`
-	BodyBase64  []byte          `json:"body_base64,omitempty" doc:"With raw=true: the content as it came, where it is no text"`
-	Events      []string        `json:"events,omitempty" doc:"Ids of the newest statements that the message made"`
-	Exceptions  []ExceptionView `json:"exceptions,omitempty"`
+	BodyBase64  []byte          `json:"body_base64,omitempty" nullable:"false" doc:"With raw=true: the content as it came, where it is no text"`
+	Events      []string        `json:"events,omitempty" nullable:"false" doc:"Ids of the newest statements that the message made"`
+	Exceptions  []ExceptionView `json:"exceptions,omitempty" nullable:"false"`
 }
 
 func messageView(m *ledger.StoredMessage) MessageView {
@@ -156,7 +156,7 @@ type ExceptionView struct {
 	Deadline   string   `json:"deadline,omitempty" format:"date-time"`
 	Ended      string   `json:"ended,omitempty" format:"date-time"`
 	Resolution string   `json:"resolution,omitempty"`
-	Waits      []string `json:"waits,omitempty" doc:"What the message waits for"`
+	Waits      []string `json:"waits,omitempty" nullable:"false" doc:"What the message waits for"`
 }
 
 func exceptionView(x *ledger.Exception) ExceptionView {
@@ -182,14 +182,14 @@ type TraceView struct {
 	Name         string            `json:"name"`
 	Kind         string            `json:"kind" doc:"message, event, or the kind of the object"`
 	State        map[string]any    `json:"state,omitempty"`
-	Relations    []RelationView    `json:"relations,omitempty"`
-	Lines        []EventView       `json:"lines" doc:"Statements in the order in which they were recorded"`
-	Open         []ExceptionView   `json:"open,omitempty"`
-	Ended        []ExceptionView   `json:"ended,omitempty"`
-	Messages     []MessageView     `json:"messages,omitempty" doc:"Of a message: its versions"`
-	Acts         []ActView         `json:"acts,omitempty"`
+	Relations    []RelationView    `json:"relations,omitempty" nullable:"false"`
+	Lines        []EventView       `json:"lines" nullable:"false" doc:"Statements in the order in which they were recorded"`
+	Open         []ExceptionView   `json:"open,omitempty" nullable:"false"`
+	Ended        []ExceptionView   `json:"ended,omitempty" nullable:"false"`
+	Messages     []MessageView     `json:"messages,omitempty" nullable:"false" doc:"Of a message: its versions"`
+	Acts         []ActView         `json:"acts,omitempty" nullable:"false"`
 	More         bool              `json:"more,omitempty" doc:"The history is longer than what is shown: see /v1/objects/history"`
-	Explanations []ExplanationView `json:"explanations,omitempty" doc:"With explain=true: why the fields have their values"`
+	Explanations []ExplanationView `json:"explanations,omitempty" nullable:"false" doc:"With explain=true: why the fields have their values"`
 }
 
 // ExplanationView tells for the events of one message why each field has its value.
@@ -197,7 +197,7 @@ type ExplanationView struct {
 	Message  string      `json:"message" doc:"Id of the message version"`
 	Mapping  string      `json:"mapping"`
 	Revision string      `json:"revision" doc:"Digest of the catalog that it was explained with"`
-	Fields   []FieldView `json:"fields,omitempty"`
+	Fields   []FieldView `json:"fields,omitempty" nullable:"false"`
 	Missing  string      `json:"missing,omitempty" doc:"Why there is no explanation"`
 }
 
@@ -207,7 +207,7 @@ type FieldView struct {
 	Type       string   `json:"type"`
 	Target     string   `json:"target" example:"data/outputs/0/quantity/value"`
 	Value      any      `json:"value"`
-	Sources    []string `json:"sources" doc:"Fields of the message that the value depends on"`
+	Sources    []string `json:"sources" nullable:"false" doc:"Fields of the message that the value depends on"`
 	Place      string   `json:"place,omitempty" doc:"Of the expression in the mapping" example:"events[0].map"`
 	Line       int      `json:"line,omitempty" doc:"Line of the assignment in that text"`
 	Expression string   `json:"expression,omitempty"`
@@ -221,8 +221,8 @@ type ObjectView struct {
 	Plant     string          `json:"plant,omitempty" doc:"Of the last event that moved it"`
 	Position  int64           `json:"position,omitempty"`
 	Recorded  string          `json:"recorded,omitempty" format:"date-time"`
-	Relations []RelationView  `json:"relations,omitempty" doc:"Only where one object is asked for"`
-	Open      []ExceptionView `json:"open,omitempty" doc:"Open exceptions about it; only where one object is asked for"`
+	Relations []RelationView  `json:"relations,omitempty" nullable:"false" doc:"Only where one object is asked for"`
+	Open      []ExceptionView `json:"open,omitempty" nullable:"false" doc:"Open exceptions about it; only where one object is asked for"`
 }
 
 // ReferenceView is a version of reference data.
@@ -276,8 +276,8 @@ type FiguresView struct {
 // ProductionView is the report of what was made and what was rejected.
 type ProductionView struct {
 	By           string           `json:"by"`
-	Rows         []FiguresView    `json:"rows"`
-	Totals       []FiguresView    `json:"totals" doc:"One row for each unit"`
+	Rows         []FiguresView    `json:"rows" nullable:"false"`
+	Totals       []FiguresView    `json:"totals" nullable:"false" doc:"One row for each unit"`
 	Orders       int              `json:"orders" doc:"With anything produced"`
 	Completeness CompletenessView `json:"completeness"`
 }
@@ -287,7 +287,7 @@ type CompletenessView struct {
 	AsOf      string           `json:"as_of" doc:"Cursor: the same one gives the same figures again"`
 	Positions map[string]int64 `json:"positions"`
 	Recorded  string           `json:"recorded,omitempty" format:"date-time"`
-	Held      []HeldCountView  `json:"held"`
+	Held      []HeldCountView  `json:"held" nullable:"false"`
 	HeldTotal int64            `json:"held_total"`
 	Assured   bool             `json:"assured"`
 	Statement string           `json:"statement"`
