@@ -58,9 +58,8 @@ func (l *Ledger) checkpointWAL(ctx context.Context) error {
 const walLimit = 64 << 20
 
 // restartWAL lets the WAL start over where it has grown. That needs a moment in
-// which nobody reads from it: at first one is waited for only briefly, and at twice
-// the limit as long as two readers may take, one after the other: those that began
-// before the last page was moved. Later ones find all pages in the database file.
+// which nobody reads from it: at first one is waited for only briefly; at twice the
+// limit new readers wait, until those that read already are done.
 func (c *committer) restartWAL(ctx context.Context) {
 	if c.session == nil || c.session.dialect != sqlite3 || time.Now().Before(c.restartAfter) {
 		return
@@ -71,7 +70,9 @@ func (c *committer) restartWAL(ctx context.Context) {
 	}
 	wait, pause := 50*time.Millisecond, time.Second
 	if info.Size() >= 2*walLimit {
-		wait, pause = 2*readLimit+readLimit/4, 10*time.Second
+		wait, pause = readLimit+readLimit/4, 10*time.Second
+		c.ledger.readGate.Lock()
+		defer c.ledger.readGate.Unlock()
 	}
 	busy, err := c.truncateWAL(ctx, wait)
 	c.ledger.logged("restart the WAL", err)

@@ -100,7 +100,8 @@ type Ledger struct {
 	diskChecked atomic.Int64 // unix milliseconds
 	diskFull    atomic.Bool
 
-	checkpointing sync.Mutex // SQLite refuses a second checkpoint at the same time
+	checkpointing sync.Mutex   // SQLite refuses a second checkpoint at the same time
+	readGate      sync.RWMutex // passed by each reader before it begins; locked while the WAL starts over
 
 	access access
 }

@@ -41,6 +41,7 @@ func (l *Ledger) Read(ctx context.Context, do func(ctx context.Context, r *Reade
 }
 
 func (l *Ledger) readWithin(ctx context.Context, limit time.Duration, do func(ctx context.Context, r *Reader) error) error {
+	l.passGate()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	options := &sql.TxOptions{ReadOnly: true}
@@ -55,8 +56,15 @@ func (l *Ledger) readWithin(ctx context.Context, limit time.Duration, do func(ct
 	return do(ctx, &Reader{tx: tx, dialect: l.store.dialect})
 }
 
+// passGate waits while the WAL starts over.
+func (l *Ledger) passGate() {
+	l.readGate.RLock()
+	l.readGate.RUnlock() //nolint:staticcheck // nothing is guarded: to have come through is all
+}
+
 // each reads rows outside any view.
 func (l *Ledger) each(ctx context.Context, query string, args []any, scan func(rowScanner) error) error {
+	l.passGate()
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	rows, err := l.store.read.QueryContext(ctx, query, args...)
