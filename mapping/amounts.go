@@ -156,6 +156,9 @@ func sum(arguments []any) (any, error) {
 	for i, item := range items {
 		d, err := decimalOf("sum", target, item)
 		if err != nil {
+			if none, ok := errors.AsType[*missing](err); ok {
+				none.element = strconv.Itoa(i)
+			}
 			return nil, fmt.Errorf("item %d: %w", i, err)
 		}
 		total = total.Add(d)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gapless/gapless/event"
@@ -166,8 +168,14 @@ func (b *blame) argumentOf(call string, argument int, asked func(any) bool) stri
 }
 
 // missingArgument is the field that a call did not get. What a loop goes through
-// is missed by the method that guards it.
+// is missed by the method that guards it. Where the place is no plain path, the
+// one field that the statement reads and that is null is the one.
 func (b *blame) missingArgument(none *missing) string {
+	if none.element != "" {
+		if list := b.argumentOf(none.call, target, nil); list != "" {
+			return list + "/" + none.element
+		}
+	}
 	calls := []string{none.call}
 	if none.call == listMethod {
 		calls = []string{"map_each", "filter"}
@@ -177,7 +185,7 @@ func (b *blame) missingArgument(none *missing) string {
 			return field
 		}
 	}
-	return ""
+	return b.onlyNull()
 }
 
 func isAbsent(value any) bool {
@@ -187,7 +195,7 @@ func isAbsent(value any) bool {
 
 // argumentPath is the path at one place of the call at an index, if it is plain.
 func (e *expression) argumentPath(call, argument int) (names []string, rebound, ok bool) {
-	start, end := 0, 0
+	var start, end int
 	if argument == target {
 		if call < 2 || !e.tokens[call-1].is(".") {
 			return nil, false, false
@@ -289,11 +297,11 @@ func collectLeaves(value any, path []string, leaves *[]leaf) {
 	switch v := value.(type) {
 	case map[string]any:
 		for _, key := range sortedKeys(v) {
-			collectLeaves(v[key], append(path[:len(path):len(path)], key), leaves)
+			collectLeaves(v[key], append(slices.Clip(path), key), leaves)
 		}
 	case []any:
 		for i, item := range v {
-			collectLeaves(item, append(path[:len(path):len(path)], fmt.Sprint(i)), leaves)
+			collectLeaves(item, append(slices.Clip(path), strconv.Itoa(i)), leaves)
 		}
 	default:
 		*leaves = append(*leaves, leaf{path, value})

@@ -15,7 +15,11 @@ import (
 // Compile checks a definition and makes its mapping. The error joins one
 // *DefinitionError for each thing that is wrong.
 func Compile(def Definition, env Environment) (*Mapping, error) {
-	c := &compiler{env: env, language: newLanguage(env)}
+	language, err := newLanguage(env)
+	if err != nil {
+		return nil, err
+	}
+	c := &compiler{env: env, language: language}
 	if def.OnChange == "" {
 		def.OnChange = Conflict
 	}
@@ -232,8 +236,10 @@ func (c *compiler) lookupNames(m *Mapping) {
 				continue
 			}
 			if _, declared := m.def.Lookups[p.names[1]]; !declared {
-				c.faults = append(c.faults, &DefinitionError{Field: e.field, Line: t.line, Column: t.column,
-					Text: fmt.Sprintf("lookup %q is not declared: declare it in lookups", p.names[1])})
+				c.faults = append(c.faults, &DefinitionError{
+					Field: e.field, Line: t.line, Column: t.column,
+					Text: fmt.Sprintf("lookup %q is not declared: declare it in lookups", p.names[1]),
+				})
 			}
 		}
 	}

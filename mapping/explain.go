@@ -92,8 +92,10 @@ type explainer struct {
 func (x *explainer) targetsOf(d *draft) []*targetField {
 	var targets []*targetField
 	add := func(e *expression, field string, value any) {
-		t := &targetField{expression: e, sources: map[string]bool{},
-			explanation: Explanation{Slot: d.Slot, Type: d.Type, Field: field, Value: value}}
+		t := &targetField{
+			expression: e, sources: map[string]bool{},
+			explanation: Explanation{Slot: d.Slot, Type: d.Type, Field: field, Value: value},
+		}
 		if e != nil {
 			t.explanation.Place, t.explanation.Line, t.explanation.Expression = e.field, 1, strings.TrimSpace(e.source)
 		}

@@ -50,7 +50,7 @@ func TestExplainFindsTheSourcesOfEveryTarget(t *testing.T) {
 		got := sourcesOf(t, m, "output", row, lookups)
 		for field, sources := range want {
 			have := strings.Fields(got[field])
-			for _, source := range strings.Fields(sources) {
+			for source := range strings.FieldsSeq(sources) {
 				if !slices.Contains(have, source) {
 					t.Errorf("%s: %s is not among %v", field, source, have)
 				}
@@ -89,10 +89,14 @@ func TestExplainFindsTheSourcesOfEveryTarget(t *testing.T) {
 		}
 		want := []Explanation{
 			{Slot: "output", Field: "data/colour", Value: "black", Place: "events[0].map", Line: 12, Expression: `root.colour = code("colour", this.colour)`},
-			{Slot: "output", Field: "data/outputs/0/role", Value: "main", Place: "events[0].map", Line: 5,
-				Expression: "root.outputs = [{\n  \"role\": \"main\",\n  \"material\": local(\"material\", this.itemCode),\n  \"quantity\": $good\n}]"},
-			{Slot: "output", Field: "data/work_center", Value: "work-center/moulding/04", Place: "events[0].map", Line: 3,
-				Expression: `root.work_center = ref("work-center", "moulding", this.machineNo)`},
+			{
+				Slot: "output", Field: "data/outputs/0/role", Value: "main", Place: "events[0].map", Line: 5,
+				Expression: "root.outputs = [{\n  \"role\": \"main\",\n  \"material\": local(\"material\", this.itemCode),\n  \"quantity\": $good\n}]",
+			},
+			{
+				Slot: "output", Field: "data/work_center", Value: "work-center/moulding/04", Place: "events[0].map", Line: 3,
+				Expression: `root.work_center = ref("work-center", "moulding", this.machineNo)`,
+			},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
@@ -108,7 +112,7 @@ func TestExplainFindsTheSourcesOfEveryTarget(t *testing.T) {
 }
 
 func containsAll(have, want string) bool {
-	for _, w := range strings.Fields(want) {
+	for w := range strings.FieldsSeq(want) {
 		if !slices.Contains(strings.Fields(have), w) {
 			return false
 		}

@@ -88,8 +88,7 @@ func safeParse(language *bloblang.Environment, text string) (program *bloblang.E
 
 func parseFault(field string, err error) *DefinitionError {
 	f := &DefinitionError{Field: field, Text: clean(err.Error())}
-	var parse *bloblang.ParseError
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[*bloblang.ParseError](err); ok {
 		f.Line, f.Column = parse.Line, parse.Column
 		f.Text = clean(libraryPosition.ReplaceAllString(parse.Error(), ""))
 	}

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -112,20 +113,28 @@ func methods() []method {
 	}
 }
 
-// register adds our functions and methods to the language.
-func register(language *bloblang.Environment, env Environment) {
+// register adds our functions and methods to the language. An error is one of
+// this package: a name or a parameter that the library does not take.
+func register(language *bloblang.Environment, env Environment) error {
 	for _, f := range functions(env) {
-		must(language.RegisterFunctionV2(f.name, f.spec(), func(args *bloblang.ParsedParams) (bloblang.Function, error) {
+		err := language.RegisterFunctionV2(f.name, f.spec(), func(args *bloblang.ParsedParams) (bloblang.Function, error) {
 			values := args.AsSlice()
 			return func() (any, error) { return f.call(values) }, nil
-		}))
+		})
+		if err != nil {
+			return fmt.Errorf("function %s: %w", f.name, err)
+		}
 	}
 	for _, m := range methods() {
-		must(language.RegisterMethodV2(m.name, m.spec(), func(args *bloblang.ParsedParams) (bloblang.Method, error) {
+		err := language.RegisterMethodV2(m.name, m.spec(), func(args *bloblang.ParsedParams) (bloblang.Method, error) {
 			values := args.AsSlice()
 			return func(on any) (any, error) { return m.call(append([]any{on}, values...)) }, nil
-		}))
+		})
+		if err != nil {
+			return fmt.Errorf("method %s: %w", m.name, err)
+		}
 	}
+	return nil
 }
 
 func (f function) spec() *bloblang.PluginSpec {
@@ -278,7 +287,7 @@ func list(arguments []any) (any, error) {
 	case nil:
 		return nil, &missing{call: listMethod, argument: target}
 	case map[string]any:
-		return nil, fmt.Errorf("map_each and filter go through lists: write .key_values() before them for an object")
+		return nil, errors.New("map_each and filter go through lists: write .key_values() before them for an object")
 	default:
 		return nil, fmt.Errorf("a list is expected, not %s", describe(v))
 	}

@@ -30,7 +30,7 @@ func find(record map[string]any, name string, path []string) any {
 	return at(record, path)
 }
 
-// Identity is what tells the record from every other of its message: the texts
+// Identify gives what tells the record from every other of its message: the texts
 // of its identity fields as a JSON array, so that ["ab","c"] and ["a","bc"]
 // differ. A number counts by its value and text without the blanks around it, as
 // a row is the same message by file and by HTTP. An optional field that is

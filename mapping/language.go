@@ -33,15 +33,14 @@ func libraryMethods() []string {
 // newLanguage is the language of mappings: what is on the two lists, and ours.
 // It takes away whatever else the library offers, known or not, so that a new
 // version of it adds nothing by itself.
-func newLanguage(env Environment) *bloblang.Environment {
+func newLanguage(env Environment) (*bloblang.Environment, error) {
 	all := bloblang.NewEnvironment()
 	language := all.WithoutFunctions(others(libraryFunctions(), func(see func(string)) {
 		all.WalkFunctions(func(name string, _ *bloblang.FunctionView) { see(name) })
 	})...).WithoutMethods(others(libraryMethods(), func(see func(string)) {
 		all.WalkMethods(func(name string, _ *bloblang.MethodView) { see(name) })
 	})...).WithDisabledImports()
-	register(language, env)
-	return language
+	return language, register(language, env)
 }
 
 // others are the names of a walk that are not on a list.
@@ -53,12 +52,4 @@ func others(list []string, walk func(see func(string))) []string {
 		}
 	})
 	return rest
-}
-
-// must panics: only names and parameters that this package writes down itself
-// can be wrong here, and then every test is.
-func must(err error) {
-	if err != nil {
-		panic("mapping: " + err.Error())
-	}
 }

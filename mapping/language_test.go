@@ -11,6 +11,7 @@ import (
 	"github.com/redpanda-data/benthos/v4/public/bloblang"
 
 	"github.com/gapless/gapless/event"
+	"github.com/gapless/gapless/format"
 )
 
 // refusedFunctions and refusedMethods are what the library offers beside the
@@ -49,6 +50,15 @@ var (
 	replaced = []string{"key_values", "sum", "values"}
 )
 
+func mustLanguage(tb testing.TB, env Environment) *bloblang.Environment {
+	tb.Helper()
+	language, err := newLanguage(env)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return language
+}
+
 func names(walk func(see func(string))) []string {
 	var found []string
 	walk(func(name string) { found = append(found, name) })
@@ -76,7 +86,7 @@ func sorted(lists ...[]string) []string { return slices.Sorted(slices.Values(sli
 
 func TestTheLanguageIsWhatIsListedAndNothingElse(t *testing.T) {
 	env := plant(t)
-	language := newLanguage(env)
+	language := mustLanguage(t, env)
 	if diff := cmp.Diff(sorted(libraryFunctions(), ours(functions(env))), functionNames(language)); diff != "" {
 		t.Errorf("functions: %s", diff)
 	}
@@ -129,7 +139,7 @@ func TestWhatIsRefusedDoesNotCompile(t *testing.T) {
 // TestNoMethodChangesItsInput calls every method on every shape, twice, with the
 // same value and looks at what became of it.
 func TestNoMethodChangesItsInput(t *testing.T) {
-	language := newLanguage(plant(t))
+	language := mustLanguage(t, plant(t))
 	arguments := []string{``, `"a"`, `0`, `0, 1`, `2, 2`, `"a", "b"`, `this`, `x -> x`, `x -> true`, `["a", "b"]`, `["a","b"].append("c")`}
 	shapes := []string{`{"v":"b a"}`, `{"v":5}`, `{"v":["b","a",["c"]]}`, `{"v":{"b":"x","a":{"c":1}}}`, `{"v":[3,1,2]}`, `{"v":["b","a"]}`, `{"v":null}`, `{"v":true}`, `{"v":[{"b":1},{"a":2}]}`}
 	for _, name := range methodNames(language) {
@@ -272,6 +282,52 @@ func TestCompileReportsEveryFaultAtOnce(t *testing.T) {
 	}
 }
 
+func TestCompileReportsWhatASingleFieldMustNotSay(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*Definition)
+		want   string
+	}{
+		"assignments where a value is meant": {func(d *Definition) { d.Events[0].When = "root.a = true" }, "events[0].when: assignments belong in map"},
+		"a format that is none":              {func(d *Definition) { d.Format.Kind = "xlsb" }, "format: "},
+		"two ways to say the format": {func(d *Definition) {
+			d.Format.Kind, d.Formats = format.CSV, map[format.Kind]format.Spec{format.XLSX: {}}
+		}, "formats: format is given as well"},
+		"a format under another name": {func(d *Definition) { d.Formats = map[format.Kind]format.Spec{format.XLSX: {Kind: format.CSV}} }, `formats.xlsx.kind: "csv" stands under "xlsx"`},
+		"a bad format among several":  {func(d *Definition) { d.Formats = map[format.Kind]format.Spec{"xlsb": {}} }, "formats.xlsb: "},
+		"no events":                   {func(d *Definition) { d.Events = nil }, "events: missing"},
+		"no identity":                 {func(d *Definition) { d.Identity = nil }, "identity: missing"},
+		"a slot with braces alone":    {func(d *Definition) { d.Events[0].Slot = "line/{no}" }, "there is no each"},
+		"each with a plain slot":      {func(d *Definition) { d.Events[0].Each = "this.l" }, "needs one part in braces"},
+		"a slot that is no text":      {func(d *Definition) { d.Events[0].Slot = "a\tb" }, "printable text"},
+		"a case with a number that YAML made a float": {func(d *Definition) {
+			d.Cases = []Case{{Name: "n", Message: map[string]any{"id": "1", "q": []any{1.5}}}}
+		}, "cases[0].message.q[0]: a float64 is nothing that a record holds: put it in quotes"},
+		"a case with a kind and no text": {func(d *Definition) {
+			d.Cases = []Case{{Name: "n", Message: map[string]any{"id": "1"}, Kind: format.CSV}}
+		}, "cases[0].kind: is only for raw"},
+		"an expression without end": {func(d *Definition) { d.Events[0].Map = "root.a = \"" + strings.Repeat("x", maxExpression) + "\"" }, "bytes, 65536 are allowed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			def := single("root.a = 1")
+			tt.change(&def)
+			if _, err := Compile(def, plant(t)); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestACaseOfYAMLNumbersIsARecord(t *testing.T) {
+	def := single("root.q = this.q")
+	def.Cases = []Case{{
+		Name: "n", Message: map[string]any{"id": 1, "q": []any{2, int64(3), uint64(4), true, nil, map[string]any{"a": 5}}},
+		Events: []ExpectedEvent{{Slot: "good", Type: "production.completed", Data: map[string]any{"q": []any{2, 3, 4, true, nil, map[string]any{"a": 5}}}}},
+	}}
+	if r := mustCompile(t, def).Test()[0]; !r.OK() {
+		t.Error(r.Differences)
+	}
+}
+
 func TestATimeOfThePlantHasItsOffset(t *testing.T) {
 	env := plant(t)
 	env.Zone = vienna(t)
@@ -305,7 +361,9 @@ func TestLocalRefReadsOnlyTheMarker(t *testing.T) {
 		t.Errorf("got %q %q %v", kind, id, ok)
 	}
 	for _, other := range []any{
-		nil, "material/4711", event.Ref("material/4711"), map[string]any{}, map[string]any{LocalKey: "x"},
+		nil, "material/4711", event.Ref("material/4711"),
+		map[string]any{},
+		map[string]any{LocalKey: "x"},
 		map[string]any{LocalKey: map[string]any{"kind": "material"}},
 		map[string]any{LocalKey: map[string]any{"kind": "material", "id": 1}},
 		map[string]any{LocalKey: map[string]any{"kind": "material", "id": "1", "more": "2"}},
@@ -313,6 +371,33 @@ func TestLocalRefReadsOnlyTheMarker(t *testing.T) {
 	} {
 		if _, _, ok := LocalRef(other); ok {
 			t.Errorf("%v is taken for a marker", other)
+		}
+	}
+}
+
+// TestTheDeepestExpressionsAreRead holds that the bound on nesting is one that
+// the library's parser can follow: it tries alternatives on every level.
+func TestTheDeepestExpressionsAreRead(t *testing.T) {
+	for _, level := range [][2]string{
+		{"(", ")"},
+		{"[", "]"},
+		{`{"a": `, "}"},
+		{"this.(", ")"},
+		{"this.a.map_each(", ")"},
+		{"if true { ", " }"},
+		{"match { _ => ", " }"},
+		{"!(", ")"},
+		{`ref("order", `, ")"},
+		{"(this.a | ", ")"},
+		{"this.a.or(", ")"},
+	} {
+		text := strings.Repeat(level[0], maxNesting) + "this.a" + strings.Repeat(level[1], maxNesting)
+		if _, err := Compile(single("root.x = "+text), plant(t)); err != nil {
+			t.Errorf("%s: %v", level[0], err)
+		}
+		open := strings.Repeat(level[0], maxNesting) + "this.a" // not closed: every alternative fails
+		if _, err := Compile(single("root.x = "+open), plant(t)); err == nil {
+			t.Errorf("%s: compiles without its end", level[0])
 		}
 	}
 }

@@ -43,6 +43,7 @@ func (e *expression) lint(env Environment) []*DefinitionError {
 			l.numberLiteral(i)
 		case word:
 			l.word(i)
+		case literal, variable, bad: // a bad token is the parser's to report
 		}
 	}
 	return l.faults
@@ -84,8 +85,10 @@ const (
 )
 
 var (
-	textMethods = []string{"capitalize", "lowercase", "uppercase", "trim", "trim_prefix", "trim_suffix", "string", "join", "quote",
-		"replace_all", "replace_all_many", "re_replace_all", "type"}
+	textMethods = []string{
+		"capitalize", "lowercase", "uppercase", "trim", "trim_prefix", "trim_suffix", "string", "join", "quote",
+		"replace_all", "replace_all_many", "re_replace_all", "type",
+	}
 	textFunctions  = []string{"ref", "unit", "code", "day_of", "time_of", "shift_from", "shift_to"}
 	countMethods   = []string{"length", "find", "find_by", "index_of"}
 	decimalMethods = []string{"decimal", "plus", "minus", "times", "divided_by", "round_to", "sum", "integer"}
@@ -212,6 +215,7 @@ func (l *linter) left(i int) operandKind {
 		if last.text == ")" && last.match > 0 {
 			return l.call(last.match)
 		}
+	case word, variable, bad:
 	}
 	return unknown
 }

@@ -254,8 +254,10 @@ func TestAFaultNamesReasonFieldAndPlace(t *testing.T) {
 		reason             *fault.Reason
 		field, detail      string
 	}{
-		{"an argument that is absent", "root.a = 1\nroot.o = ref(\"order\", this.poNote)", `{"id":"1"}`,
-			fault.FieldMissing, "poNote", "slot good, events[0].map line 2: the field is absent or empty"},
+		{
+			"an argument that is absent", "root.a = 1\nroot.o = ref(\"order\", this.poNote)", `{"id":"1"}`,
+			fault.FieldMissing, "poNote", "slot good, events[0].map line 2: the field is absent or empty",
+		},
 		{"an argument that is empty", `root.o = ref("order", this.poNote)`, `{"id":"1","poNote":" "}`, fault.FieldMissing, "poNote", ""},
 		{"the second of two arguments", `root.o = ref("lot", this.m, this.head.lot)`, `{"id":"1","m":"1","head":{}}`, fault.FieldMissing, "head/lot", ""},
 		{"what a library method is called on", `root.o = this.poNote.uppercase()`, `{"id":"1"}`, fault.FieldMissing, "poNote", ""},
@@ -265,9 +267,25 @@ func TestAFaultNamesReasonFieldAndPlace(t *testing.T) {
 		{"a list that is absent", `root.o = this.lines.map_each(x -> x.a)`, `{"id":"1"}`, fault.FieldMissing, "lines", ""},
 		{"a field of an element", `root.o = this.lines.map_each(x -> ref("order", x.po))`, `{"id":"1","lines":[{}]}`, fault.FieldMissing, "po", ""},
 		{"a field of the record within a loop", `root.o = this.lines.map_each(x -> ref("order", this.po))`, `{"id":"1","lines":[{}]}`, fault.FieldMissing, "po", ""},
-		{"a code that no list has", `root.o = code("colour", this.colour)`, `{"id":"1","colour":"RD","other":"RD"}`,
-			fault.CodeUnknown, "colour", `list colour has no code for "RD" of system graz-mes`},
+		{
+			"a code that no list has", `root.o = code("colour", this.colour)`, `{"id":"1","colour":"RD","other":"RD"}`,
+			fault.CodeUnknown, "colour", `list colour has no code for "RD" of system graz-mes`,
+		},
 		{"a code that is computed, by its value", `root.o = code("colour", this.colour.uppercase())`, `{"id":"1","colour":"RD"}`, fault.CodeUnknown, "colour", ""},
+		{
+			"a code that two fields hold, by what the assignment reads", `root.o = [code("colour", this.a.trim()), this.other].sort()`,
+			`{"id":"1","a":"RD","b":"RD","other":"x"}`, fault.CodeUnknown, "a", "",
+		},
+		{"a code that two fields hold and both are read", `root.o = code("colour", (this.a + "").trim()) + this.b`, `{"id":"1","a":"RD","b":"RD"}`, fault.CodeUnknown, "", ""},
+		{"a segment that is an object", `root.o = ref("order", this.o)`, `{"id":"1","o":{}}`, fault.MappingFailed, "", "ref takes text, not an object"},
+		{"an amount that is a list", `root.o = this.o.plus(1)`, `{"id":"1","o":[]}`, fault.MappingFailed, "", "plus takes a number, not a list"},
+		{"a fraction where a count is meant", `root.o = this.o.integer()`, `{"id":"1","o":"1.5"}`, fault.MappingFailed, "", "1.5 is no whole number"},
+		{"digits beyond a decimal", `root.o = this.o.round_to(20)`, `{"id":"1","o":"1.5"}`, fault.MappingFailed, "", "0 up to 19 digits"},
+		{"a sum with a gap", `root.o = this.o.sum()`, `{"id":"1","o":["1",null]}`, fault.FieldMissing, "o/1", ""},
+		{"a sum of fields with a gap", `root.o = [this.a, this.b].sum()`, `{"id":"1","a":"1"}`, fault.FieldMissing, "b", ""},
+		{"a loop over an object", `root.o = this.o.filter(x -> true)`, `{"id":"1","o":{}}`, fault.MappingFailed, "", ".key_values()"},
+		{"a local identifier that is absent", `root.o = local("material", this.o)`, `{"id":"1"}`, fault.FieldMissing, "o", ""},
+		{"a unit that is absent", `root.o = quantity(1, this.o)`, `{"id":"1","o":""}`, fault.FieldMissing, "o", ""},
 		{"a unit that no list has", `root.o = unit(this.u)`, `{"id":"1","u":"ea"}`, fault.CodeUnknown, "u", `list unit has no code for "ea"`},
 		{"an amount that is no number", `root.o = quantity(this.q, "KGM")`, `{"id":"1","q":"1,5"}`, fault.QuantityInvalid, "q", `"1,5"`},
 		{"a number with binary noise", `root.o = quantity(this.q, "KGM")`, `{"id":"1","q":31.919999999999998}`, fault.QuantityInexact, "q", "round_to"},
@@ -277,8 +295,10 @@ func TestAFaultNamesReasonFieldAndPlace(t *testing.T) {
 		{"a day that is none", `root.o = day_of(this.d)`, `{"id":"1","d":"43405"}`, fault.TimeInvalid, "d", "43405"},
 		{"what the author throws", `root.o = if this.a == null { throw("no a") }`, `{"id":"1"}`, fault.MappingFailed, "", "no a"},
 		{"a condition that is no bool", `root.o = if this.a { 1 }`, `{"id":"1","a":"yes"}`, fault.MappingFailed, "", "non-boolean"},
-		{"an assignment in an if, by the line of the if", "root.a = 1\nif this.b == null {\n  root.o = ref(\"order\", this.po)\n}", `{"id":"1"}`,
-			fault.FieldMissing, "po", "line 2"},
+		{
+			"an assignment in an if, by the line of the if", "root.a = 1\nif this.b == null {\n  root.o = ref(\"order\", this.po)\n}", `{"id":"1"}`,
+			fault.FieldMissing, "po", "line 2",
+		},
 		{"data that is no object", `root = "x"`, `{"id":"1"}`, fault.MappingFailed, "", "an object is expected"},
 		{"data that is deleted", `root = deleted()`, `{"id":"1"}`, fault.MappingFailed, "", "when"},
 		{"division by zero", `root.o = this.a.divided_by(0, 2)`, `{"id":"1","a":"1"}`, fault.MappingFailed, "", "division by zero"},
@@ -526,5 +546,43 @@ func TestPatternsOfFilesAreNamesWithoutFolders(t *testing.T) {
 		if !errors.As(err, &wrong) || wrong.Field != "files[1]" {
 			t.Errorf("%q: got %v", pattern, err)
 		}
+	}
+}
+
+func TestAPanicBelowIsAFault(t *testing.T) {
+	m := mustCompile(t, single(`root.a = 1`))
+	m.outputs[0].data.program = nil
+	_, err := m.Apply(map[string]any{"id": "1"}, nil)
+	if f := fault.Of(err); !errors.Is(err, fault.MappingFailed) || !strings.Contains(f.Explanation(), "cannot be evaluated") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestTwoEventsOfOneSlotAreAFault(t *testing.T) {
+	def := single(`root.a = 1`)
+	def.Events = append(def.Events, def.Events[0])
+	def.Events[0].When, def.Events[1].When = `this.one == "1"`, `this.two == "1"`
+	m := mustCompile(t, def)
+	for record, faulty := range map[string]bool{`{"id":"1","one":"1"}`: false, `{"id":"1","two":"1"}`: false, `{"id":"1","one":"1","two":"1"}`: true} {
+		outputs, err := m.Apply(object(t, record), nil)
+		if got := errors.Is(err, fault.MappingFailed); got != faulty || !faulty && len(outputs) != 1 {
+			t.Errorf("%s gives %+v, %v", record, outputs, err)
+		}
+	}
+}
+
+func TestThePlantIsNamedOrRead(t *testing.T) {
+	def := single(`root.a = 1`)
+	def.PlantFrom = `this.site.lowercase()`
+	m := mustCompile(t, def)
+	if got, err := m.Plant(map[string]any{"id": "1", "site": "GRAZ"}); got != "graz" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	_, err := m.Plant(map[string]any{"id": "1"})
+	if f := fault.Of(err); !errors.Is(err, fault.FieldMissing) || f.Field != "site" {
+		t.Errorf("got %v", err)
+	}
+	if got, err := mustCompile(t, definition(t, shiftReport)).Plant(nil); got != "moulding" || err != nil {
+		t.Errorf("got %q, %v", got, err)
 	}
 }

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -63,7 +64,7 @@ func (env Environment) timeOf(arguments []any) (any, error) {
 		return nil, err
 	}
 	if env.Zone == nil {
-		return nil, fmt.Errorf("time_of needs the time zone of a plant: name the plant of the mapping")
+		return nil, errors.New("time_of needs the time zone of a plant: name the plant of the mapping")
 	}
 	wall, err := time.Parse(layoutParts.Replace(layout), text)
 	if err != nil {

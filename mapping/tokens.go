@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -109,10 +110,8 @@ func (s *scanner) next() (tokenKind, string) {
 	case c == '$':
 		return variable, s.take(1 + s.run(s.at+1, isWord))
 	}
-	for _, d := range doubled {
-		if s.peek(d) {
-			return symbol, s.take(2)
-		}
+	if slices.ContainsFunc(doubled, s.peek) {
+		return symbol, s.take(2)
 	}
 	return symbol, s.take(1)
 }
@@ -202,7 +201,7 @@ func markRebinding(tokens []token) {
 			within = i
 		case t.is("(") && i > 1 && tokens[i-1].kind == word && rebinding[tokens[i-1].text] && tokens[i-2].is("."):
 			within = i
-		case t.is("match") && i+1 < len(tokens) && !tokens[i+1].is("{") && !(i > 0 && tokens[i-1].is(".")):
+		case t.is("match") && i+1 < len(tokens) && !tokens[i+1].is("{") && (i == 0 || !tokens[i-1].is(".")):
 			within = nextAtDepth(tokens, i+1, "{", t.depth)
 		}
 		if within < 0 || within+2 < len(tokens) && tokens[within+2].is("->") { // with a name for it, `this` stays what it was

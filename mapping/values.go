@@ -15,13 +15,14 @@ import (
 type missing struct {
 	call     string // "ref", "plus"
 	argument int    // from 0; target for what the method was called on
+	element  string // of a list that is there, its place from 0; "" for the argument itself
 }
 
 const target = -1
 
 func (e *missing) Error() string {
 	if e.argument == target {
-		return fmt.Sprintf("%s is called on a value that is missing", e.call)
+		return e.call + " is called on a value that is missing"
 	}
 	return fmt.Sprintf("argument %d of %s is missing", e.argument+1, e.call)
 }
