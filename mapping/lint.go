@@ -27,6 +27,9 @@ const (
 //     whole number literal and a method that counts.
 //   - `== !=` and `match` cases find "5" and 5 different: a number literal may only
 //     be compared with a method that counts, a decimal method with nothing.
+//   - `|` and .or(...) stand for what is absent, and the library lets them hide
+//     every error as well: a wrong amount would become a zero. They may not stand
+//     behind a call of ours; .catch(...), which says what it does, may.
 //   - fields are written out from `this`, targets from `root`, so that every
 //     field that a mapping reads can be found.
 func (e *expression) lint(env Environment) []*DefinitionError {
@@ -117,6 +120,8 @@ func (l *linter) operator(i int) {
 		if !l.joinsText(i) {
 			l.report(t, "+ on numbers computes in binary floats and loses digits: write a.plus(b); to join texts say so, a.string() + b")
 		}
+	case t.text == "|":
+		l.fallback(i, l.operandStart(i), i)
 	case slices.Contains(orders, t.text):
 		l.order(i)
 	case slices.Contains(equalities, t.text):
@@ -124,6 +129,24 @@ func (l *linter) operator(i int) {
 	case t.text == "=>":
 		if i > 0 && l.tokens[i-1].kind == number {
 			l.report(l.tokens[i-1], "a case of a number never meets the text %q: write this.is_equal(%s) =>", l.tokens[i-1].text, l.tokens[i-1].text)
+		}
+	}
+}
+
+// fallback refuses another value for a range of tokens that calls one of ours.
+func (l *linter) fallback(i, start, end int) {
+	for j := start; j < end-1; j++ {
+		t := l.tokens[j]
+		if t.kind != word || !l.tokens[j+1].is("(") {
+			continue
+		}
+		all := functions(l.env)
+		if j > 0 && l.tokens[j-1].is(".") {
+			all = methods()
+		}
+		if slices.ContainsFunc(all, func(f function) bool { return f.name == t.text }) {
+			l.report(l.tokens[i], "%s would hide a wrong value behind %s as well as an absent one: give the field the other value, this.a.or(b).%s(...), or say .catch(b)", l.tokens[i].text, t.text, t.text)
+			return
 		}
 	}
 }
@@ -318,6 +341,9 @@ func (l *linter) word(i int) {
 	called := i+1 < len(l.tokens) && l.tokens[i+1].is("(")
 	switch {
 	case i > 0 && l.tokens[i-1].is("."):
+		if called && t.text == "or" {
+			l.fallback(i, l.operandStart(i-1), i)
+		}
 		return
 	case t.text == "meta" && !called, t.text == "map" && !called, t.text == "import":
 		if l.startsStatement(i) {
