@@ -106,6 +106,10 @@ func specFor(m *catalog.Message, contentType string) (format.Spec, error) {
 	if spec, ok := m.Mapping.Format(kind); known && ok {
 		return spec, nil
 	}
+	if spec, ok := m.Mapping.Format(format.JSON); ok && kind == format.NDJSON { // the same records, one a line
+		spec.Kind, spec.Records = kind, ""
+		return spec, nil
+	}
 	return format.Spec{}, fault.New("flow.Take", fault.TypeUnsupported, "content-type", "%q; see the formats of the message %s in the catalog", contentType, m.Mapping.Message())
 }
 

@@ -1,0 +1,182 @@
+package gapless_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gapless/gapless"
+	"github.com/gapless/gapless/catalog"
+	"github.com/gapless/gapless/ledger"
+)
+
+// senders is how many clients post at the same time.
+const senders = 64
+
+var boxes atomic.Int64
+
+// box is a message of about 1 KiB; one in ten is about one hot lot.
+func box() []byte {
+	n := boxes.Add(1)
+	lot := fmt.Sprint(n / 20)
+	if n%10 == 0 {
+		lot = "hot"
+	}
+	return fmt.Appendf(nil, `{"box":"b%d","at":"2026-03-02T08:00:00+01:00","order":"%d","line":"L%d","machine":"M%d","item":"I%d","lot":"%s","total":100,"bad":2,"good":98,"note":"%s"}`,
+		n, n/200, n%5, n%20, n%50, lot, strings.Repeat("x", 800))
+}
+
+// boxesOf is a batch of messages, one a line.
+func boxesOf(n int) []byte {
+	var b bytes.Buffer
+	for range n {
+		b.Write(box())
+		b.WriteByte('\n')
+	}
+	return b.Bytes()
+}
+
+// benchDatabases are the databases to measure on; PostgreSQL where there is one.
+func benchDatabases(b *testing.B) map[string]string {
+	b.Helper()
+	all := map[string]string{"sqlite": ""}
+	server := os.Getenv("GAPLESS_TEST_POSTGRES")
+	if server == "" {
+		b.Log("PostgreSQL is not measured: name a server in GAPLESS_TEST_POSTGRES")
+		return all
+	}
+	name := fmt.Sprintf("gapless_bench_%d", time.Now().UnixNano())
+	admin := func(text string) {
+		conn, err := pgx.Connect(context.Background(), server)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer func() { _ = conn.Close(context.Background()) }()
+		if _, err := conn.Exec(context.Background(), text); err != nil {
+			b.Fatal(err)
+		}
+	}
+	admin("create database " + name)
+	b.Cleanup(func() { admin("drop database " + name + " with (force)") })
+	config, err := pgx.ParseConfig(server)
+	if err != nil {
+		b.Fatal(err)
+	}
+	all["postgres"] = strings.Replace(server, "/"+config.Database, "/"+name, 1)
+	return all
+}
+
+// startHub runs a hub until the benchmark ends; it answers its URL and a key.
+func startHub(b *testing.B, database string) (url, key string) {
+	b.Helper()
+	cat, findings := catalog.Load(os.DirFS("flow/testdata/bench"))
+	if cat == nil {
+		b.Fatal(findings)
+	}
+	data := b.TempDir()
+	if database == "" {
+		database = filepath.Join(data, "gapless.db")
+	}
+	key = benchKey(b, database)
+	ctx, stop := context.WithCancel(context.Background())
+	ready, done := make(chan string, 1), make(chan error, 1)
+	go func() {
+		done <- gapless.Run(ctx, gapless.Config{Catalog: cat, Data: data, Database: database, Listen: "127.0.0.1:0", Ready: func(url string) { ready <- url }})
+	}()
+	b.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			b.Error(err)
+		}
+	})
+	select {
+	case url = <-ready:
+	case err := <-done:
+		b.Fatal(err)
+	}
+	return url, key
+}
+
+func benchKey(b *testing.B, database string) string {
+	b.Helper()
+	l, err := ledger.Open(b.Context(), ledger.Config{Database: database})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(b.Context())
+	done := make(chan error, 1)
+	go func() { done <- l.Run(ctx) }()
+	key, _, err := l.CreateSystemKey(b.Context(), "bench", "bench-mes", time.Time{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	stop()
+	if err := <-done; err != nil {
+		b.Fatal(err)
+	}
+	l.Close()
+	return key
+}
+
+// BenchmarkIntake is durable intake over HTTP: messages of 1 KiB through a mapping
+// and the standard policies, acknowledged after the synced commit. The load
+// generator runs in the same process.
+func BenchmarkIntake(b *testing.B) {
+	for database, dsn := range benchDatabases(b) {
+		for _, size := range []int{1, 100} {
+			b.Run(fmt.Sprintf("%s/batch=%d", database, size), func(b *testing.B) {
+				url, key := startHub(b, dsn)
+				client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
+				contentType := "application/json"
+				if size > 1 {
+					contentType = "application/x-ndjson"
+				}
+				var sent atomic.Int64
+				var group sync.WaitGroup
+				b.ResetTimer()
+				for range senders {
+					group.Go(func() {
+						for sent.Add(int64(size)) <= int64(b.N) {
+							if err := post(client, url, key, contentType, boxesOf(size)); err != nil {
+								b.Error(err)
+								return
+							}
+						}
+					})
+				}
+				group.Wait()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+			})
+		}
+	}
+}
+
+func post(client *http.Client, url, key, contentType string, body []byte) error {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url+"/v1/messages/bench-mes/box", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	req.Header.Set("Content-Type", contentType)
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	answer, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", resp.Status, answer)
+	}
+	return err
+}
