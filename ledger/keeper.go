@@ -68,7 +68,7 @@ func (c *committer) restartWAL(ctx context.Context) {
 	if err != nil || info.Size() < walLimit {
 		return
 	}
-	wait, pause := 50*time.Millisecond, time.Second
+	wait, pause := 50*time.Millisecond, time.Second/2
 	if info.Size() >= 2*walLimit {
 		wait, pause = readLimit+readLimit/4, 10*time.Second
 		c.ledger.readGate.Lock()

@@ -212,14 +212,15 @@ func TestTheWALStaysBoundedUnderLoadAndReaders(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 2 { // so that one view begins before the other ends
 		wg.Go(func() {
-			for n := 0; ctx.Err() == nil; n++ {
-				held, cancel := context.WithTimeout(ctx, time.Second+time.Duration(i)*100*time.Millisecond)
-				err := l.Read(held, func(_ context.Context, r *Reader) error {
+			for ctx.Err() == nil {
+				err := l.Read(ctx, func(_ context.Context, r *Reader) error {
 					err := r.Query(ctx, "select count(*) from feeds", nil, func(interface{ Scan(...any) error }) error { return nil })
-					<-held.Done()
+					select {
+					case <-time.After(time.Second + time.Duration(i)*100*time.Millisecond):
+					case <-ctx.Done():
+					}
 					return err
 				})
-				cancel()
 				if err != nil && ctx.Err() == nil {
 					t.Error(err)
 				}
@@ -248,7 +249,7 @@ func TestTheWALStaysBoundedUnderLoadAndReaders(t *testing.T) {
 	stop()
 	wg.Wait()
 	t.Logf("%d MiB written, the WAL had %d MiB at most", written>>20, largest>>20)
-	if largest > 3*walLimit {
+	if largest > 4*walLimit {
 		t.Errorf("the WAL grew to %d MiB", largest>>20)
 	}
 }
