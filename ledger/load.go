@@ -440,13 +440,17 @@ func (t *transaction) loadHistory(ctx context.Context, ref event.Ref) error {
 }
 
 // historyQuery reads the events in effect that count for an object's state.
-const historyQuery = `select k.key, k.statement, e.type, e.occurred_from, e.sequence, e.position, e.data
-	from object_events o
-	join events e on e.plant = o.plant and e.position = o.position and e.recorded = o.recorded
-	join event_keys k on k.key = e.key and k.plant = e.plant and k.position = e.position and k.change <> 'reversal'
-	where o.ref = $1 and o.folds = 1 order by e.recorded, e.position`
+const historyQuery = "select " + historyColumns + historyJoins + " where o.ref = $1 and o.folds = 1 order by e.recorded, e.position"
 
-func scanFolded(r rowScanner) (Folded, error) {
+const historyColumns = "k.key, k.statement, e.type, e.occurred_from, e.sequence, e.position, e.data"
+
+const historyJoins = ` from object_events o
+	join events e on e.plant = o.plant and e.position = o.position and e.recorded = o.recorded
+	join event_keys k on k.key = e.key and k.plant = e.plant and k.position = e.position and k.change <> 'reversal'`
+
+// scanFolded reads one event of a history; more are targets for columns behind
+// historyColumns.
+func scanFolded(r rowScanner, more ...any) (Folded, error) {
 	var (
 		h         Folded
 		statement int
@@ -454,7 +458,7 @@ func scanFolded(r rowScanner) (Folded, error) {
 		data      []byte
 		err       error
 	)
-	if err := r.Scan(&h.Key, &statement, &h.Type, &from, &h.Sequence, &h.Position, &data); err != nil {
+	if err := r.Scan(append([]any{&h.Key, &statement, &h.Type, &from, &h.Sequence, &h.Position, &data}, more...)...); err != nil {
 		return h, err
 	}
 	h.ID, h.Occurred = event.StatementID(h.Key, statement), fromMicros(from)

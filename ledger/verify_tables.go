@@ -409,34 +409,26 @@ func (v *verification) verifyObjects(ctx context.Context) error {
 	}
 	c := &v.checks[checkObjects]
 	w := &walk{columns: []string{"ref", "kind", "state", "ordering"}, from: "objects", key: []any{""}, limit: 200}
-	var histories [][]Folded
+	var histories map[string][]Folded
 	use := func(ctx context.Context, r *Reader, page []row) error {
-		histories = make([][]Folded, len(page))
-		history, err := r.tx.PrepareContext(ctx, historyQuery)
-		if err != nil {
+		histories = map[string][]Folded{}
+		var refs []string
+		for _, o := range page {
+			refs = append(refs, o.text(0))
+		}
+		in, arg := r.In("o.ref", "$1", refs)
+		query := "select " + historyColumns + ", o.ref" + historyJoins + " where " + in + " and o.folds = 1 order by o.ref, e.recorded, e.position"
+		return r.Query(ctx, query, []any{arg}, func(s interface{ Scan(...any) error }) error {
+			var ref string
+			h, err := scanFolded(s, &ref)
+			histories[ref] = append(histories[ref], h)
 			return err
-		}
-		defer history.Close() //nolint:errcheck // the view below goes with it
-		for i, o := range page {
-			rows, err := history.QueryContext(ctx, o.text(0))
-			if err != nil {
-				return fmt.Errorf("history of %s: %w", o.text(0), err)
-			}
-			err = scanAll(rows, func(s rowScanner) error {
-				h, err := scanFolded(s)
-				histories[i] = append(histories[i], h)
-				return err
-			})
-			if err != nil {
-				return fmt.Errorf("history of %s: %w", o.text(0), err)
-			}
-		}
-		return nil
+		})
 	}
 	return v.each(ctx, w, func(page []row) error {
-		for i, o := range page {
+		for _, o := range page {
 			c.Looked++
-			v.verifyObject(o, histories[i])
+			v.verifyObject(o, histories[o.text(0)])
 		}
 		return nil
 	}, use)
