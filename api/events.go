@@ -3,13 +3,13 @@ package api
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
 	"maps"
 	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -164,29 +164,41 @@ func binaryEvent(h http.Header, contentType string, body []byte) ([]byte, error)
 	return json.Marshal(doc)
 }
 
-var errHeaderText = errors.New("the value is not UTF-8 in percent-encoding")
+var errHeaderText = errors.New("the value is not UTF-8, also after percent-decoding")
 
 // headerValue decodes an attribute's value: quotes first, then one round of
-// percent-decoding (HTTP binding, section 3.1.3.2).
+// percent-decoding (HTTP binding, section 3.1.3.2). A percent sign that begins no
+// code stands for itself: not every client encodes it.
 func headerValue(text string) (string, error) {
 	if n := len(text); n >= 2 && text[0] == '"' && text[n-1] == '"' {
-		var b strings.Builder
-		escaped := false
-		for _, c := range []byte(text[1 : n-1]) {
-			if c == '\\' && !escaped {
-				escaped = true
+		text = unquoted(text[1 : n-1])
+	}
+	b := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		if text[i] == '%' && i+2 < len(text) {
+			if code, err := hex.DecodeString(text[i+1 : i+3]); err == nil {
+				b = append(b, code[0])
+				i += 2
 				continue
 			}
-			escaped = false
-			b.WriteByte(c)
 		}
-		text = b.String()
+		b = append(b, text[i])
 	}
-	decoded, err := url.PathUnescape(text)
-	if err != nil || !utf8.ValidString(decoded) {
+	if !utf8.Valid(b) {
 		return "", errHeaderText
 	}
-	return decoded, nil
+	return string(b), nil
+}
+
+func unquoted(text string) string {
+	b := make([]byte, 0, len(text))
+	for i := 0; i < len(text); i++ {
+		if text[i] == '\\' && i+1 < len(text) {
+			i++
+		}
+		b = append(b, text[i])
+	}
+	return string(b)
 }
 
 // answerOne takes a delivery of one message.

@@ -192,13 +192,14 @@ func (s *stream) flush() bool {
 	return s.control.Flush() == nil
 }
 
-type consumerIn struct {
+// ConsumerIn names a consumer.
+type ConsumerIn struct {
 	Asker
 	Consumer string `path:"consumer" doc:"Name that the caller gives to one of its readers; every principal has its own"`
 }
 
 type acknowledgeIn struct {
-	consumerIn
+	ConsumerIn
 	Body acknowledgement
 }
 
@@ -217,14 +218,14 @@ type Acknowledged struct {
 var consumerName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
 // consumer is the name under which a caller's reader is kept.
-func (in *consumerIn) consumer(who caller) (string, error) {
+func (in *ConsumerIn) consumer(who caller) (string, error) {
 	if !consumerName.MatchString(in.Consumer) {
 		return "", invalid("consumer", "%.80q is no name: small letters, digits and . _ -, at most 64", in.Consumer)
 	}
 	return who.Name + "/" + in.Consumer, nil
 }
 
-func (a *API) acknowledged(ctx context.Context, who caller, in *consumerIn) (Acknowledged, error) {
+func (a *API) acknowledged(ctx context.Context, who caller, in *ConsumerIn) (Acknowledged, error) {
 	name, err := in.consumer(who)
 	if err != nil {
 		return Acknowledged{}, err

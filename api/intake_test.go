@@ -112,6 +112,7 @@ func badInputs() map[string]badInput {
 		"NaN as text":                       held("quantity_invalid", "outputs/0/quantity/value", event(value, `"NaN"`)),
 		"a negative quantity":               held("quantity_negative", "outputs/0/quantity/value", event(value, `"-1"`)),
 		"a unit that is none":               held("unit_unknown", "outputs/0/quantity/unit", event("KGM", "kilo")),
+		"a unit that was deleted":           held("unit_deleted", "outputs/0/quantity/unit", event("KGM", "PK")),
 		"a field that the contract has not": held("contract_broken", "colour", event(`"data":{`, `"data":{"colour":"red",`)),
 		"a ref with a space":                held("ref_invalid", "outputs/0/lot", event(lot, `"lot/M-100/a b"`)),
 		"a ref with a slash too many":       held("ref_invalid", "outputs/0/lot", event(lot, `"lot/M-100/a/b"`)),

@@ -8,8 +8,8 @@ import (
 	"github.com/gapless/gapless/report"
 )
 
-// figures are the parameters that choose what a report is about.
-type figuresIn struct {
+// FiguresIn are the parameters that choose what a report is about.
+type FiguresIn struct {
 	Asker
 	By    string  `query:"by" enum:"day,item,lot,machine,operation,order,reason,shift,work-center" doc:"What figures are grouped by; item where nothing is said"`
 	Plant Several `query:"plant" doc:"Only these plants"`
@@ -20,7 +20,7 @@ type figuresIn struct {
 
 // query reads the parameters. The position is fixed here, so that it names no
 // plant that the caller may not see.
-func (a *API) query(ctx context.Context, who caller, in *figuresIn) (q report.Query, err error) {
+func (a *API) query(ctx context.Context, who caller, in *FiguresIn) (q report.Query, err error) {
 	if who.Kind != ledger.PersonKind {
 		return q, forbidden("figures are for people: they need the role viewer")
 	}
@@ -57,7 +57,7 @@ func (a *API) position(ctx context.Context, asOf string) (ledger.Cursor, error) 
 	return c, nil
 }
 
-func (a *API) production(ctx context.Context, who caller, in *figuresIn) (ProductionView, error) {
+func (a *API) production(ctx context.Context, who caller, in *FiguresIn) (ProductionView, error) {
 	q, err := a.query(ctx, who, in)
 	if err != nil {
 		return ProductionView{}, err
@@ -67,7 +67,7 @@ func (a *API) production(ctx context.Context, who caller, in *figuresIn) (Produc
 }
 
 type detailsIn struct {
-	figuresIn
+	FiguresIn
 	Key   string `query:"key" doc:"The group to open, as the report names it; all where nothing is said"`
 	Limit Number `query:"limit" doc:"1 to 10000, 1000 where nothing is said"`
 }
@@ -84,7 +84,7 @@ func (a *API) details(ctx context.Context, who caller, in *detailsIn) (Details, 
 	if err != nil {
 		return Details{}, err
 	}
-	q, err := a.query(ctx, who, &in.figuresIn)
+	q, err := a.query(ctx, who, &in.FiguresIn)
 	if err != nil {
 		return Details{}, err
 	}
@@ -161,7 +161,7 @@ type CatalogView struct {
 	Revision string         `json:"revision" doc:"Digest of its content"`
 	Counts   map[string]int `json:"counts" doc:"Definitions by folder"`
 
-	Messages []CatalogMessage `json:"messages" doc:"Native messages by system and name"`
+	Messages []CatalogMessage `json:"messages" nullable:"false" doc:"Native messages by system and name"`
 }
 
 // CatalogMessage is a message that a system may send, and how to know its files.
@@ -169,7 +169,7 @@ type CatalogMessage struct {
 	System  string   `json:"system"`
 	Message string   `json:"message"`
 	Title   string   `json:"title,omitempty"`
-	Files   []string `json:"files,omitempty" doc:"Patterns of the names of files that hold it: * stands for any text"`
+	Files   []string `json:"files,omitempty" nullable:"false" doc:"Patterns of the names of files that hold it: * stands for any text"`
 }
 
 func (a *API) catalog(_ context.Context, _ caller, _ *Asker) (CatalogView, error) {
