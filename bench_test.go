@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,7 +30,7 @@ var boxes atomic.Int64
 // box is a message of about 1 KiB; one in ten is about one hot lot.
 func box() []byte {
 	n := boxes.Add(1)
-	lot := fmt.Sprint(n / 20)
+	lot := strconv.FormatInt(n/20, 10)
 	if n%10 == 0 {
 		lot = "hot"
 	}
@@ -58,12 +59,12 @@ func benchDatabases(b *testing.B) map[string]string {
 	}
 	name := fmt.Sprintf("gapless_bench_%d", time.Now().UnixNano())
 	admin := func(text string) {
-		conn, err := pgx.Connect(context.Background(), server)
+		conn, err := pgx.Connect(b.Context(), server)
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer func() { _ = conn.Close(context.Background()) }()
-		if _, err := conn.Exec(context.Background(), text); err != nil {
+		defer func() { _ = conn.Close(b.Context()) }()
+		if _, err := conn.Exec(b.Context(), text); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -89,7 +90,7 @@ func startHub(b *testing.B, database string) (url, key string) {
 		database = filepath.Join(data, "gapless.db")
 	}
 	key = benchKey(b, database)
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(b.Context())
 	ready, done := make(chan string, 1), make(chan error, 1)
 	go func() {
 		done <- gapless.Run(ctx, gapless.Config{Catalog: cat, Data: data, Database: database, Listen: "127.0.0.1:0", Ready: func(url string) { ready <- url }})

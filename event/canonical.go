@@ -179,7 +179,7 @@ func appendExact(b []byte, literal string, exact *big.Rat) ([]byte, error) {
 
 // appendECMA follows ECMA-262 section 6.1.6.1.20: plain notation from 1e-7 up to
 // 1e21, else an exponent without leading zeros.
-func appendECMA(b []byte, f float64) []byte {
+func appendECMA(b []byte, f float64) []byte { //nolint:forbidigo // the RFC is about doubles
 	if f == 0 {
 		return append(b, '0')
 	}

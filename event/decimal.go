@@ -294,7 +294,7 @@ func powerOfTen(digits int) udecimal.Decimal {
 func (d Decimal) rat() *big.Rat {
 	r, ok := new(big.Rat).SetString(d.String())
 	if !ok {
-		panic("event: a decimal printed text that is no number: " + d.String())
+		panic("event: a decimal printed text that is no number: " + d.String()) //nolint:forbidigo // cannot happen: it printed it
 	}
 	return r
 }

@@ -63,7 +63,7 @@ func ParseRef(s string) (Ref, error) {
 		return "", fmt.Errorf("%.80q: %w", s, ErrRefForm)
 	}
 	var segments []string
-	for _, part := range strings.Split(rest, "/") {
+	for part := range strings.SplitSeq(rest, "/") {
 		plain, err := decodeSegment(part)
 		if err != nil {
 			return "", fmt.Errorf("%.80q: %w", s, err)

@@ -2,6 +2,7 @@ package event
 
 import (
 	"math/big"
+	"slices"
 	"sync"
 )
 
@@ -44,6 +45,9 @@ func LookupUnit(code string) (Unit, bool) {
 	}
 	return unitTable[at], true
 }
+
+// Units is every unit that the recommendation has ever named, by code.
+func Units() []Unit { return slices.Clone(unitTable[:]) }
 
 // unitIndex is made at the first look-up and never changed.
 var unitIndex = sync.OnceValue(func() map[string]int {
@@ -89,7 +93,7 @@ func (u Unit) fromBase(value *big.Rat) *big.Rat {
 func fraction(text string) *big.Rat {
 	r, ok := new(big.Rat).SetString(text)
 	if !ok {
-		panic("event: the unit table holds " + text + ", which is no fraction")
+		panic("event: the unit table holds " + text + ", which is no fraction") //nolint:forbidigo // a constant that is wrong is a fault of the generator
 	}
 	return r
 }

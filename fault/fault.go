@@ -107,8 +107,7 @@ func (r *Reason) Error() string { return r.Code }
 
 // Of finds the Fault in an error; nil where there is none.
 func Of(err error) *Fault {
-	var f *Fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Fault](err); ok {
 		return f
 	}
 	return nil

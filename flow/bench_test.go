@@ -3,6 +3,7 @@ package flow_test
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,7 +18,7 @@ var boxes atomic.Int64
 // box is a message of about 1 KiB; one in ten is about one hot lot.
 func box() []byte {
 	n := boxes.Add(1)
-	lot := fmt.Sprint(n / 20)
+	lot := strconv.FormatInt(n/20, 10)
 	if n%10 == 0 {
 		lot = "hot"
 	}

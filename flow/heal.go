@@ -66,7 +66,7 @@ func (f *Flow) sweep(ctx context.Context, classes ...fault.Class) {
 	for ctx.Err() == nil {
 		held, err := f.ledger.Held(ctx, ledger.HeldFilter{After: after, Limit: 256})
 		if err != nil {
-			f.log.Warn("held messages cannot be read; they are looked at later", slog.Any("error", err))
+			f.log.WarnContext(ctx, "held messages cannot be read; they are looked at later", slog.Any("error", err))
 			return
 		}
 		if len(held) == 0 {
@@ -90,7 +90,7 @@ func (f *Flow) again(ctx context.Context, keys []string) {
 			return
 		}
 		if _, err := f.Retry(ctx, key); err != nil && ctx.Err() == nil {
-			f.log.Warn("held message cannot be taken in again; it is looked at later", slog.String("message", key), slog.Any("error", err))
+			f.log.WarnContext(ctx, "held message cannot be taken in again; it is looked at later", slog.String("message", key), slog.Any("error", err))
 		}
 	}
 }

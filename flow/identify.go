@@ -3,8 +3,8 @@ package flow
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gapless/gapless/catalog"
@@ -176,7 +176,7 @@ func (r *resolver) resolve(value any, place string) any {
 	case []any:
 		out := make([]any, len(v))
 		for i, item := range v {
-			out[i] = r.resolve(item, join(place, fmt.Sprint(i)))
+			out[i] = r.resolve(item, join(place, strconv.Itoa(i)))
 		}
 		return out
 	}

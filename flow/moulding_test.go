@@ -30,7 +30,7 @@ func open(t testing.TB, cat *catalog.Catalog) *flow.Flow {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- f.Run(ctx) }()
 	t.Cleanup(func() {
@@ -71,12 +71,12 @@ func months(t *testing.T) map[string]month {
 		t.Fatal(err)
 	}
 	all := map[string]month{"made-up": {files, totals}}
-	real, ok := realMonth(t)
+	actual, ok := realMonth(t)
 	if !ok {
 		t.Log("only the made-up month is tested: name the folder with the real one in GAPLESS_DATA")
 		return all
 	}
-	all["real"] = month{real, mouldingplant.RealTotals()}
+	all["real"] = month{actual, mouldingplant.RealTotals()}
 	return all
 }
 

@@ -38,7 +38,7 @@ func (l *Ledger) Checkpoint(ctx context.Context) (Checkpoint, error) {
 	if err := checkOrigin(c.Origin); err != nil {
 		return Checkpoint{}, err
 	}
-	err := l.each(ctx, "select plant, link, last, head from feeds where link > 0 order by plant", nil, func(r rowScanner) error {
+	err := l.each(ctx, "select plant, link, last, head from feeds where link > 0 order by plant", nil, func(r Row) error {
 		var f FeedHead
 		err := r.Scan(&f.Plant, &f.Link, &f.Last, &f.Hash)
 		c.Feeds = append(c.Feeds, f)

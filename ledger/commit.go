@@ -149,7 +149,7 @@ func (t *transaction) lockFeeds(ctx context.Context) error {
 	plants = slices.Compact(plants)
 	query := "select plant, epoch, last, recorded, link, head from feeds where " + t.dialect.isIn("plant", "$1") + " order by plant" + t.dialect.forUpdate()
 	read := func() error {
-		return t.each(ctx, query, []any{t.dialect.list(plants)}, func(r rowScanner) error {
+		return t.each(ctx, query, []any{t.dialect.list(plants)}, func(r Row) error {
 			f := &feed{}
 			if err := r.Scan(&f.plant, &f.epoch, &f.last, &f.recorded, &f.link, &f.head); err != nil {
 				return err
@@ -185,7 +185,7 @@ func (it *item) plant() string {
 
 func (t *transaction) alreadyCommitted(ctx context.Context) (bool, error) {
 	found := false
-	err := t.each(ctx, "select 1 from commits where batch = $1", []any{t.batch.id}, func(rowScanner) error {
+	err := t.each(ctx, "select 1 from commits where batch = $1", []any{t.batch.id}, func(Row) error {
 		found = true
 		return nil
 	})
@@ -255,9 +255,7 @@ func (t *transaction) apply(e *Entry, d *Decision) (Result, error) {
 	recorded := f.tick(t.now)
 	result.Recorded = fromMicros(recorded)
 	if d.Keep {
-		if err := t.keepMessage(f, &m, recorded); err != nil {
-			return Result{}, err
-		}
+		t.keepMessage(f, &m, recorded)
 	}
 	for i := range d.Drafts {
 		if err := t.recordDraft(f, &m, &d.Drafts[i]); err != nil {
@@ -312,7 +310,7 @@ func (t *transaction) standing(message string) (ids []string, position int64) {
 }
 
 // keepMessage adds a version of a message, its raw content apart and salted.
-func (t *transaction) keepMessage(f *feed, m *event.Message, recorded int64) error {
+func (t *transaction) keepMessage(f *feed, m *event.Message, recorded int64) {
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt) // never fails: it ends the process instead
 	key := m.Key()
@@ -333,7 +331,6 @@ func (t *transaction) keepMessage(f *feed, m *event.Message, recorded int64) err
 		t.w.Versions[key] = map[string]int{}
 	}
 	t.w.Versions[key][m.Digest] = m.Version
-	return nil
 }
 
 func contentDigest(salt, body []byte) string {
@@ -587,7 +584,7 @@ func (t *transaction) findWoken(ctx context.Context) error {
 	}
 	slices.Sort(t.wanted)
 	t.wanted = slices.Compact(t.wanted)
-	return t.each(ctx, "select distinct message from waits where "+t.dialect.isIn("wanted", "$1"), []any{t.dialect.list(t.wanted)}, func(r rowScanner) error {
+	return t.each(ctx, "select distinct message from waits where "+t.dialect.isIn("wanted", "$1"), []any{t.dialect.list(t.wanted)}, func(r Row) error {
 		var message string
 		err := r.Scan(&message)
 		t.batch.woken = append(t.batch.woken, message)

@@ -226,7 +226,7 @@ func (c *committer) commitItems(ctx context.Context, items []*item) (later []*it
 // poisoned keeps a message that cannot be stored with what follows from it: as
 // it came, held, with the database's own words.
 func (c *committer) poisoned(ctx context.Context, it *item, cause error) []*item {
-	c.ledger.cfg.Log.Error("entry cannot be stored", slog.Any("error", cause))
+	c.ledger.cfg.Log.ErrorContext(ctx, "entry cannot be stored", slog.Any("error", cause))
 	if it.entry == nil || it.entry.Fault != nil && it.entry.Fault.Reason == fault.PoisonedMessage {
 		it.result, it.err = Result{}, fmt.Errorf("ledger.Record: %w", cause)
 		return nil
@@ -254,7 +254,7 @@ func (c *committer) persist(ctx context.Context, b *batch) (later []*item, err e
 			}
 		}
 		c.ledger.count(func(n *Counts) { n.Retried++ })
-		log.Warn("commit is tried again", slog.Any("error", err))
+		log.WarnContext(ctx, "commit is tried again", slog.Any("error", err))
 		c.disconnect()
 		if time.Since(start)+wait > c.ledger.cfg.Patience {
 			return nil, fault.Wrap("ledger.Record", fault.Unavailable, "", err)

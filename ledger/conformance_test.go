@@ -58,7 +58,7 @@ func sums(t testing.TB, l *Ledger) map[string]event.Decimal {
 	t.Helper()
 	all := map[string]event.Decimal{}
 	err := l.readWithin(t.Context(), time.Minute, func(ctx context.Context, r *Reader) error {
-		return r.Query(ctx, "select lot, measure, base_value, scaled, residue from facts", nil, func(row interface{ Scan(...any) error }) error {
+		return r.Query(ctx, "select lot, measure, base_value, scaled, residue from facts", nil, func(row Row) error {
 			var lot, measure, value, residue string
 			var scaled int64
 			if err := row.Scan(&lot, &measure, &value, &scaled, &residue); err != nil {
@@ -217,7 +217,7 @@ func dump(t testing.TB, l *Ledger) map[string]map[string]bool {
 	all := map[string]map[string]bool{}
 	for _, table := range append(slices.Clone(writeOrder[:]), &table{name: "feeds", columns: texts("plant", "last", "head")}) {
 		all[table.name] = map[string]bool{}
-		err := l.each(t.Context(), "select "+table.names()+" from "+table.name, nil, func(r rowScanner) error {
+		err := l.each(t.Context(), "select "+table.names()+" from "+table.name, nil, func(r Row) error {
 			values, targets := make([]any, len(table.columns)), make([]any, len(table.columns))
 			for i := range values {
 				targets[i] = &values[i]

@@ -121,8 +121,8 @@ func (r *Reference) replaces(o *Reference) bool {
 	return r != nil && r.Ref == o.Ref && r.Plant == o.Plant && r.ValidFrom.Equal(o.ValidFrom)
 }
 
-// What a message can wait for, as one text each. The same text is made by what
-// ends the wait.
+// ReferenceWanted is the wait for reference data about a ref. A wait is one text,
+// and what ends it makes the same.
 func ReferenceWanted(ref event.Ref) string { return "reference:" + string(ref) }
 
 // CrossReferenceWanted is the wait for a local identifier.

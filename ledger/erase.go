@@ -40,7 +40,7 @@ func (l *Ledger) Erase(ctx context.Context, principal, messageID, reason string)
 func (l *Ledger) plantOfContent(ctx context.Context, key string, version int) (string, error) {
 	plant, found, kept := "", false, false
 	err := l.each(ctx, "select m.plant, c.version from messages m left join contents c on c.recorded = m.recorded and c.key = m.key where m.key = $1 and m.version = $2",
-		[]any{key, version}, func(r rowScanner) error {
+		[]any{key, version}, func(r Row) error {
 			var content *int64
 			err := r.Scan(&plant, &content)
 			found, kept = true, content != nil

@@ -44,7 +44,7 @@ func ParseCursor(s string) (Cursor, error) {
 // report means by "as of now".
 func (l *Ledger) Head(ctx context.Context) (Cursor, error) {
 	c := Cursor{}
-	err := l.each(ctx, "select plant, last from feeds where last > 0", nil, func(r rowScanner) error {
+	err := l.each(ctx, "select plant, last from feeds where last > 0", nil, func(r Row) error {
 		var plant string
 		var last int64
 		err := r.Scan(&plant, &last)
@@ -80,7 +80,7 @@ func (l *Ledger) positionAt(ctx context.Context, plant string, last, us int64) (
 	for low < high {
 		middle := (low + high + 1) / 2
 		var recorded int64
-		err := l.each(ctx, "select recorded from events where plant = $1 and position = $2", []any{plant, middle}, func(r rowScanner) error { return r.Scan(&recorded) })
+		err := l.each(ctx, "select recorded from events where plant = $1 and position = $2", []any{plant, middle}, func(r Row) error { return r.Scan(&recorded) })
 		if err != nil {
 			return 0, err
 		}
@@ -143,7 +143,7 @@ func (l *Ledger) feedPage(ctx context.Context, plant string, after, head int64, 
 		args = append(args, l.store.dialect.list(f.Types))
 	}
 	err := l.each(ctx, storedEventQuery+fmt.Sprintf("where e.plant = $1 and e.position > $2 and e.position <= $3%s order by e.position limit %d", condition, limit),
-		args, func(r rowScanner) error {
+		args, func(r Row) error {
 			e, err := scanStoredEvent(r)
 			page = append(page, e)
 			return err
@@ -175,7 +175,7 @@ func (l *Ledger) Acknowledge(ctx context.Context, principal, consumer string, c 
 // Acknowledged is how far a consumer has come; empty where it never said.
 func (l *Ledger) Acknowledged(ctx context.Context, consumer string) (Cursor, error) {
 	c := Cursor{}
-	err := l.each(ctx, "select plant, position from cursors where consumer = $1", []any{consumer}, func(r rowScanner) error {
+	err := l.each(ctx, "select plant, position from cursors where consumer = $1", []any{consumer}, func(r Row) error {
 		var plant string
 		var position int64
 		err := r.Scan(&plant, &position)

@@ -202,7 +202,7 @@ func (l *Ledger) RevokeKey(ctx context.Context, by, id string) error {
 func (l *Ledger) Keys(ctx context.Context) ([]KeyInfo, error) {
 	var all []KeyInfo
 	err := l.each(ctx, `select k.id, k.principal, p.system, k.created, k.expires, k.revoked from keys k
-		join principals p on p.name = k.principal order by k.created, k.id`, nil, func(r rowScanner) error {
+		join principals p on p.name = k.principal order by k.created, k.id`, nil, func(r Row) error {
 		var k KeyInfo
 		var created, expires, revoked int64
 		err := r.Scan(&k.ID, &k.Principal, &k.System, &created, &expires, &revoked)
@@ -246,7 +246,7 @@ func (l *Ledger) key(ctx context.Context, id string) (cachedKey, error) {
 	}
 	known = cachedKey{read: now}
 	err := l.each(ctx, `select k.hash, k.expires, k.revoked, p.disabled, p.name, p.kind, p.system from keys k
-		join principals p on p.name = k.principal where k.id = $1`, []any{id}, func(r rowScanner) error {
+		join principals p on p.name = k.principal where k.id = $1`, []any{id}, func(r Row) error {
 		var hash string
 		var expires, revoked, disabled int64
 		if err := r.Scan(&hash, &expires, &revoked, &disabled, &known.principal.Name, &known.principal.Kind, &known.principal.System); err != nil {
@@ -283,7 +283,7 @@ func (l *Ledger) CreatePerson(ctx context.Context, by, name, password string, gr
 	a := Act{Principal: by, Act: "person.created", Subject: "person/" + name, Detail: roles}
 	return l.act(ctx, a, func(ctx context.Context, s *session, at time.Time) error {
 		taken := false
-		if err := s.each(ctx, "select 1 from principals where name = $1", []any{name}, func(rowScanner) error { taken = true; return nil }); err != nil {
+		if err := s.each(ctx, "select 1 from principals where name = $1", []any{name}, func(Row) error { taken = true; return nil }); err != nil {
 			return err
 		}
 		if taken {
@@ -360,7 +360,7 @@ func (l *Ledger) Disable(ctx context.Context, by, name string) error {
 // mustExist is NotFound where a query has no row.
 func mustExist(ctx context.Context, s *session, query, what, name string) error {
 	found := false
-	err := s.each(ctx, query, []any{name}, func(rowScanner) error { found = true; return nil })
+	err := s.each(ctx, query, []any{name}, func(Row) error { found = true; return nil })
 	if err == nil && !found {
 		return fault.New("ledger.principals", fault.NotFound, what, "no %s %.130q is on record", what, name)
 	}
@@ -370,7 +370,7 @@ func mustExist(ctx context.Context, s *session, query, what, name string) error 
 // People lists all accounts of persons, also the disabled ones, by name.
 func (l *Ledger) People(ctx context.Context) ([]PersonInfo, error) {
 	var all []PersonInfo
-	err := l.each(ctx, "select name, roles, created, disabled from principals where kind = 'person' order by name", nil, func(r rowScanner) error {
+	err := l.each(ctx, "select name, roles, created, disabled from principals where kind = 'person' order by name", nil, func(r Row) error {
 		var p PersonInfo
 		var roles string
 		var created, disabled int64
@@ -406,7 +406,7 @@ type account struct {
 
 func (l *Ledger) account(ctx context.Context, name string) (account, error) {
 	a := account{principal: Principal{Name: name, Kind: PersonKind}}
-	err := l.each(ctx, "select password, roles, disabled from principals where name = $1 and kind = 'person'", []any{name}, func(r rowScanner) error {
+	err := l.each(ctx, "select password, roles, disabled from principals where name = $1 and kind = 'person'", []any{name}, func(r Row) error {
 		var roles string
 		var disabled int64
 		if err := r.Scan(&a.password, &roles, &disabled); err != nil {

@@ -141,7 +141,7 @@ func TestNoSecretIsStoredOrOnRecord(t *testing.T) {
 			"select plant || principal || act || subject || detail from acts order by recorded", "select id || principal || hash from keys",
 			"select name || kind || system || password || roles from principals",
 		} {
-			err := l.each(t.Context(), query, nil, func(r rowScanner) error {
+			err := l.each(t.Context(), query, nil, func(r Row) error {
 				var text string
 				err := r.Scan(&text)
 				if strings.Contains(text, strings.Split(key, "_")[2]) || strings.Contains(text, goodPassword) {

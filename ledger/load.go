@@ -127,7 +127,7 @@ func (d *Draft) ends() []string {
 }
 
 func (t *transaction) loadInbox(ctx context.Context, s *touched) error {
-	return t.in(ctx, "select key, state, version, effective, digest, conflict, events, recorded from inbox where ", "key", s.messages, func(r rowScanner) error {
+	return t.in(ctx, "select key, state, version, effective, digest, conflict, events, recorded from inbox where ", "key", s.messages, func(r Row) error {
 		var (
 			key, state, events string
 			in                 Inbox
@@ -153,7 +153,7 @@ func (t *transaction) loadExceptions(ctx context.Context, _ *touched) error {
 		}
 	}
 	slices.Sort(held)
-	return t.in(ctx, "select message, version, reason, field, detail from exceptions where state = 'open' and ", "message", held, func(r rowScanner) error {
+	return t.in(ctx, "select message, version, reason, field, detail from exceptions where state = 'open' and ", "message", held, func(r Row) error {
 		var key, reason, field, detail string
 		var version int
 		if err := r.Scan(&key, &version, &reason, &field, &detail); err != nil {
@@ -168,7 +168,7 @@ func (t *transaction) loadExceptions(ctx context.Context, _ *touched) error {
 }
 
 // in runs a query whose condition is that a column is one of the values.
-func (t *transaction) in(ctx context.Context, query, column string, values []string, scan func(rowScanner) error) error {
+func (t *transaction) in(ctx context.Context, query, column string, values []string, scan func(Row) error) error {
 	if len(values) == 0 {
 		return nil
 	}
@@ -189,7 +189,7 @@ func (t *transaction) loadVersions(ctx context.Context, _ *touched) error {
 		}
 	}
 	slices.Sort(changed)
-	return t.in(ctx, "select key, version, digest from messages where ", "key", slices.Compact(changed), func(r rowScanner) error {
+	return t.in(ctx, "select key, version, digest from messages where ", "key", slices.Compact(changed), func(r Row) error {
 		var key, digest string
 		var version int
 		if err := r.Scan(&key, &version, &digest); err != nil {
@@ -208,7 +208,7 @@ const statementColumns = "select key, statement, change, plant, position, record
 // loadStatements reads the newest statement under every event key of the batch,
 // and those that known messages made.
 func (t *transaction) loadStatements(ctx context.Context, s *touched) error {
-	scan := func(r rowScanner) error {
+	scan := func(r Row) error {
 		var st Statement
 		var change string
 		var recorded int64
@@ -275,7 +275,7 @@ func (t *transaction) changing() []string {
 
 func (t *transaction) completeStatement(ctx context.Context, st *Statement) error {
 	err := t.each(ctx, "select "+eventColumns+" from events e where e.plant = $1 and e.position = $2 and e.recorded = $3",
-		[]any{st.Plant, st.Position, micros(st.Recorded)}, func(r rowScanner) error {
+		[]any{st.Plant, st.Position, micros(st.Recorded)}, func(r Row) error {
 			d, err := scanEvent(r)
 			if err != nil {
 				return err
@@ -302,7 +302,7 @@ func loadFacts(ctx context.Context, s *session, plant string, position, recorded
 	var facts []event.Fact
 	err := s.each(ctx, `select measure, material, lot, order_ref, operation, work_center, equipment, reason, value, unit, base_value, base_unit, factor
 		from facts where plant = $1 and position = $2 and recorded = $3 and sign = 1 order by n`,
-		[]any{plant, position, recorded}, func(r rowScanner) error {
+		[]any{plant, position, recorded}, func(r Row) error {
 			f, err := scanFact(r)
 			facts = append(facts, f)
 			return err
@@ -310,7 +310,7 @@ func loadFacts(ctx context.Context, s *session, plant string, position, recorded
 	return facts, err
 }
 
-func scanFact(r rowScanner) (event.Fact, error) {
+func scanFact(r Row) (event.Fact, error) {
 	var f event.Fact
 	var value, base string
 	err := r.Scan(&f.Measure, &f.Material, &f.Lot, &f.Order, &f.Operation, &f.WorkCenter, &f.Equipment, &f.Reason,
@@ -328,7 +328,7 @@ func scanFact(r rowScanner) (event.Fact, error) {
 // loadMasterData reads what a statement published, so that it can be withdrawn.
 func (t *transaction) loadMasterData(ctx context.Context, st *Statement) error {
 	err := t.each(ctx, "select ref, plant, valid_from, valid_to, body from reference where ref = $1 and event = $2 and withdrawn = 0",
-		[]any{string(st.Subject), st.ID()}, func(r rowScanner) error {
+		[]any{string(st.Subject), st.ID()}, func(r Row) error {
 			ref, err := scanReference(r)
 			st.Reference = &ref
 			return err
@@ -337,14 +337,14 @@ func (t *transaction) loadMasterData(ctx context.Context, st *Statement) error {
 		return err
 	}
 	return t.each(ctx, "select system, kind, id, valid_from, valid_to, ref from cross_references where ref = $1 and event = $2 and withdrawn = 0",
-		[]any{string(st.Subject), st.ID()}, func(r rowScanner) error {
+		[]any{string(st.Subject), st.ID()}, func(r Row) error {
 			x, err := scanCrossReference(r)
 			st.CrossReferences = append(st.CrossReferences, x)
 			return err
 		})
 }
 
-func scanReference(r rowScanner, more ...any) (Reference, error) {
+func scanReference(r Row, more ...any) (Reference, error) {
 	var ref Reference
 	var from, to int64
 	var body []byte
@@ -357,7 +357,7 @@ func scanReference(r rowScanner, more ...any) (Reference, error) {
 	return ref, err
 }
 
-func scanCrossReference(r rowScanner, more ...any) (CrossReference, error) {
+func scanCrossReference(r Row, more ...any) (CrossReference, error) {
 	var x CrossReference
 	var from, to int64
 	if err := r.Scan(append([]any{&x.System, &x.Kind, &x.ID, &from, &to, &x.Ref}, more...)...); err != nil {
@@ -368,7 +368,7 @@ func scanCrossReference(r rowScanner, more ...any) (CrossReference, error) {
 }
 
 func (t *transaction) loadObjects(ctx context.Context, s *touched) error {
-	return t.in(ctx, "select ref, state, ordering, plant, position, recorded from objects where ", "ref", s.refs, func(r rowScanner) error {
+	return t.in(ctx, "select ref, state, ordering, plant, position, recorded from objects where ", "ref", s.refs, func(r Row) error {
 		var (
 			ref      event.Ref
 			o        Object
@@ -430,7 +430,7 @@ func (t *transaction) loadHistories(ctx context.Context, _ *touched) error {
 func (t *transaction) loadHistory(ctx context.Context, ref event.Ref) error {
 	o := t.w.Objects[ref]
 	o.Complete = true
-	err := t.each(ctx, historyQuery, []any{string(ref)}, func(r rowScanner) error {
+	err := t.each(ctx, historyQuery, []any{string(ref)}, func(r Row) error {
 		h, err := scanFolded(r)
 		o.History = append(o.History, h)
 		return err
@@ -450,7 +450,7 @@ const historyJoins = ` from object_events o
 
 // scanFolded reads one event of a history; more are targets for columns behind
 // historyColumns.
-func scanFolded(r rowScanner, more ...any) (Folded, error) {
+func scanFolded(r Row, more ...any) (Folded, error) {
 	var (
 		h         Folded
 		statement int
@@ -470,7 +470,8 @@ func scanFolded(r rowScanner, more ...any) (Folded, error) {
 func (t *transaction) loadSatisfied(ctx context.Context, s *touched) error {
 	for _, wanted := range s.waits {
 		kind, rest, _ := strings.Cut(wanted, ":")
-		query, args := "", []any{rest}
+		var query string
+		args := []any{rest}
 		switch kind {
 		case "reference":
 			query = "select 1 from reference where ref = $1 and withdrawn = 0 limit 1"
@@ -485,7 +486,7 @@ func (t *transaction) loadSatisfied(ctx context.Context, s *touched) error {
 		default:
 			return fmt.Errorf("ledger.load: %q is no wait", wanted)
 		}
-		if err := t.each(ctx, query, args, func(rowScanner) error { t.w.Satisfied[wanted] = true; return nil }); err != nil {
+		if err := t.each(ctx, query, args, func(Row) error { t.w.Satisfied[wanted] = true; return nil }); err != nil {
 			return err
 		}
 	}

@@ -112,9 +112,3 @@ func (s *store) makePartition(ctx context.Context, text string) error {
 	}
 	return nil
 }
-
-// query is what both a pool and a connection offer for reading.
-type query interface {
-	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, text string, args ...any) *sql.Row
-}

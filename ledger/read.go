@@ -22,12 +22,12 @@ type Reader struct {
 }
 
 // Query runs a SELECT and calls scan for each row.
-func (r *Reader) Query(ctx context.Context, query string, args []any, scan func(row interface{ Scan(...any) error }) error) error {
+func (r *Reader) Query(ctx context.Context, query string, args []any, scan func(row Row) error) error {
 	rows, err := r.tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return fmt.Errorf("%.60q: %w", query, err)
 	}
-	return scanAll(rows, func(row rowScanner) error { return scan(row) })
+	return scanAll(rows, func(row Row) error { return scan(row) })
 }
 
 // In is a condition that a column is one of many values, and its argument.
@@ -63,7 +63,7 @@ func (l *Ledger) passGate() {
 }
 
 // each reads rows outside any view.
-func (l *Ledger) each(ctx context.Context, query string, args []any, scan func(rowScanner) error) error {
+func (l *Ledger) each(ctx context.Context, query string, args []any, scan func(Row) error) error {
 	l.passGate()
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
@@ -91,7 +91,7 @@ func (l *Ledger) Message(ctx context.Context, id string, withBody bool) (StoredM
 		return StoredMessage{}, fault.Wrap("ledger.Message", fault.InvalidRequest, "message", err)
 	}
 	var m StoredMessage
-	err = l.each(ctx, messageQuery+" where m.key = $1 and m.version = $2", []any{key, version}, func(r rowScanner) error {
+	err = l.each(ctx, messageQuery+" where m.key = $1 and m.version = $2", []any{key, version}, func(r Row) error {
 		m, err = scanMessage(r)
 		return err
 	})
@@ -102,7 +102,7 @@ func (l *Ledger) Message(ctx context.Context, id string, withBody bool) (StoredM
 		return m, err
 	}
 	m.Erased = true
-	err = l.each(ctx, "select body from contents where recorded = $1 and key = $2", []any{micros(m.Received), key}, func(r rowScanner) error {
+	err = l.each(ctx, "select body from contents where recorded = $1 and key = $2", []any{micros(m.Received), key}, func(r Row) error {
 		m.Erased = false
 		return r.Scan(&m.Body)
 	})
@@ -112,7 +112,7 @@ func (l *Ledger) Message(ctx context.Context, id string, withBody bool) (StoredM
 const messageQuery = `select m.system, m.name, m.id, m.version, m.plant, m.content_type, m.channel, m.principal, m.digest, m.recorded,
 	i.state, i.effective, i.version from messages m join inbox i on i.key = m.key`
 
-func scanMessage(r rowScanner) (StoredMessage, error) {
+func scanMessage(r Row) (StoredMessage, error) {
 	var m StoredMessage
 	var recorded int64
 	var state string
@@ -125,7 +125,7 @@ func scanMessage(r rowScanner) (StoredMessage, error) {
 // Newest is the newest version of a message, with its body.
 func (l *Ledger) Newest(ctx context.Context, key string) (StoredMessage, error) {
 	var id string
-	err := l.each(ctx, "select version from inbox where key = $1", []any{key}, func(r rowScanner) error {
+	err := l.each(ctx, "select version from inbox where key = $1", []any{key}, func(r Row) error {
 		var version int
 		err := r.Scan(&version)
 		id = event.StatementID(key, version)
@@ -143,7 +143,7 @@ func (l *Ledger) Newest(ctx context.Context, key string) (StoredMessage, error) 
 // Versions are all kept versions of a message, oldest first, without bodies.
 func (l *Ledger) Versions(ctx context.Context, key string) ([]StoredMessage, error) {
 	var all []StoredMessage
-	err := l.each(ctx, messageQuery+" where m.key = $1 order by m.version", []any{key}, func(r rowScanner) error {
+	err := l.each(ctx, messageQuery+" where m.key = $1 order by m.version", []any{key}, func(r Row) error {
 		m, err := scanMessage(r)
 		all = append(all, m)
 		return err
@@ -160,7 +160,7 @@ type StoredEvent struct {
 
 const storedEventQuery = "select " + eventColumns + ", k.statement, k.change from events e join event_keys k on k.key = e.key "
 
-func scanStoredEvent(r rowScanner) (StoredEvent, error) {
+func scanStoredEvent(r Row) (StoredEvent, error) {
 	var statement int
 	var change string
 	d, err := scanEvent(r, &statement, &change)
@@ -193,7 +193,7 @@ func (l *Ledger) Event(ctx context.Context, id string) (StoredEvent, error) {
 func (l *Ledger) Statements(ctx context.Context, key string) ([]StoredEvent, error) {
 	var plant string
 	var position int64
-	err := l.each(ctx, "select plant, position from event_keys where key = $1", []any{key}, func(r rowScanner) error {
+	err := l.each(ctx, "select plant, position from event_keys where key = $1", []any{key}, func(r Row) error {
 		return r.Scan(&plant, &position)
 	})
 	var all []StoredEvent
@@ -201,7 +201,7 @@ func (l *Ledger) Statements(ctx context.Context, key string) ([]StoredEvent, err
 		at := position
 		position = 0
 		err = l.each(ctx, "select "+eventColumns+", k.statement, k.change, e.previous from events e join event_keys k on k.key = e.key where e.plant = $1 and e.position = $2",
-			[]any{plant, at}, func(r rowScanner) error {
+			[]any{plant, at}, func(r Row) error {
 				var statement int
 				var change string
 				d, err := scanEvent(r, &statement, &change, &position)
@@ -217,7 +217,7 @@ func (l *Ledger) Statements(ctx context.Context, key string) ([]StoredEvent, err
 func (l *Ledger) EventFacts(ctx context.Context, plant string, position int64) ([]event.Fact, error) {
 	var facts []event.Fact
 	err := l.each(ctx, `select measure, material, lot, order_ref, operation, work_center, equipment, reason, value, unit, base_value, base_unit, factor
-		from facts where plant = $1 and position = $2 order by n`, []any{plant, position}, func(r rowScanner) error {
+		from facts where plant = $1 and position = $2 order by n`, []any{plant, position}, func(r Row) error {
 		f, err := scanFact(r)
 		facts = append(facts, f)
 		return err
@@ -230,13 +230,13 @@ func (l *Ledger) EventFacts(ctx context.Context, plant string, position int64) (
 func (l *Ledger) EventsOfMessage(ctx context.Context, key string) ([]StoredEvent, error) {
 	var all []StoredEvent
 	var keys string
-	err := l.each(ctx, "select events from inbox where key = $1", []any{key}, func(r rowScanner) error { return r.Scan(&keys) })
+	err := l.each(ctx, "select events from inbox where key = $1", []any{key}, func(r Row) error { return r.Scan(&keys) })
 	if err != nil {
 		return nil, err
 	}
 	condition := l.store.dialect.isIn("k.key", "$1")
 	err = l.each(ctx, storedEventQuery+"and k.plant = e.plant and k.position = e.position where "+condition+" and k.message = $2 order by e.position",
-		[]any{l.store.dialect.list(strings.Fields(keys)), key}, func(r rowScanner) error {
+		[]any{l.store.dialect.list(strings.Fields(keys)), key}, func(r Row) error {
 			e, err := scanStoredEvent(r)
 			all = append(all, e)
 			return err
@@ -251,7 +251,7 @@ func (l *Ledger) History(ctx context.Context, ref event.Ref, after time.Time, li
 	err := l.each(ctx, "select "+eventColumns+`, k.statement, k.change from object_events o
 		join events e on e.plant = o.plant and e.position = o.position and e.recorded = o.recorded
 		join event_keys k on k.key = e.key
-		where o.ref = $1 and o.recorded > $2 order by o.recorded limit $3`, []any{string(ref), micros(after), limit}, func(r rowScanner) error {
+		where o.ref = $1 and o.recorded > $2 order by o.recorded limit $3`, []any{string(ref), micros(after), limit}, func(r Row) error {
 		e, err := scanStoredEvent(r)
 		all = append(all, e)
 		return err
@@ -270,7 +270,7 @@ type StoredObject struct {
 // Known when an event has touched it.
 func (l *Ledger) Object(ctx context.Context, ref event.Ref) (StoredObject, error) {
 	o := StoredObject{Ref: ref}
-	err := l.each(ctx, "select state, ordering, plant, position, recorded from objects where ref = $1", []any{string(ref)}, func(r rowScanner) error {
+	err := l.each(ctx, "select state, ordering, plant, position, recorded from objects where ref = $1", []any{string(ref)}, func(r Row) error {
 		var state []byte
 		var recorded int64
 		if err := r.Scan(&state, &o.Ordering, &o.Plant, &o.Position, &recorded); err != nil {
@@ -284,7 +284,7 @@ func (l *Ledger) Object(ctx context.Context, ref event.Ref) (StoredObject, error
 	if err != nil || o.Known {
 		return o, err
 	}
-	err = l.each(ctx, "select 1 from object_events where ref = $1 limit 1", []any{string(ref)}, func(rowScanner) error {
+	err = l.each(ctx, "select 1 from object_events where ref = $1 limit 1", []any{string(ref)}, func(Row) error {
 		o.Known = true
 		return nil
 	})
@@ -295,7 +295,7 @@ func (l *Ledger) Object(ctx context.Context, ref event.Ref) (StoredObject, error
 func (l *Ledger) Objects(ctx context.Context, kind string, after event.Ref, limit int) ([]StoredObject, error) {
 	var all []StoredObject
 	err := l.each(ctx, "select ref, state, ordering, plant, position, recorded from objects where ref > $1 and ref < $2 order by ref limit $3",
-		[]any{max(string(after), kind+"/"), kind + "0", limit}, func(r rowScanner) error {
+		[]any{max(string(after), kind+"/"), kind + "0", limit}, func(r Row) error {
 			o := StoredObject{Known: true}
 			var state []byte
 			var recorded int64
@@ -324,7 +324,7 @@ func (l *Ledger) Relations(ctx context.Context, ref event.Ref, limit int) ([]Rel
 	err := l.each(ctx, `select distinct r.kind, r.from_ref, r.to_ref, min(r.key) from relations r
 		join event_keys k on k.key = r.key and k.plant = r.plant and k.position = r.position and k.change <> 'reversal'
 		where r.from_ref = $1 or r.to_ref = $2 group by r.kind, r.from_ref, r.to_ref order by r.kind, r.from_ref, r.to_ref limit $3`,
-		[]any{string(ref), string(ref), limit}, func(r rowScanner) error {
+		[]any{string(ref), string(ref), limit}, func(r Row) error {
 			var x Related
 			err := r.Scan(&x.Kind, &x.From, &x.To, &x.Event)
 			all = append(all, x)
@@ -383,7 +383,7 @@ func (l *Ledger) ExceptionsOf(ctx context.Context, key string) ([]Exception, err
 
 func (l *Ledger) exceptions(ctx context.Context, query string, args ...any) ([]Exception, error) {
 	var all []Exception
-	err := l.each(ctx, query, args, func(r rowScanner) error {
+	err := l.each(ctx, query, args, func(r Row) error {
 		var (
 			x                       Exception
 			key, reason             string
@@ -416,7 +416,7 @@ func (l *Ledger) waits(ctx context.Context, message string) ([]string, error) {
 		return nil, err
 	}
 	var all []string
-	err = l.each(ctx, "select wanted from waits where message = $1 and version = $2 order by wanted", []any{key, version}, func(r rowScanner) error {
+	err = l.each(ctx, "select wanted from waits where message = $1 and version = $2 order by wanted", []any{key, version}, func(r Row) error {
 		var wanted string
 		err := r.Scan(&wanted)
 		all = append(all, wanted)
@@ -436,7 +436,7 @@ type HeldCount struct {
 func (l *Ledger) CountHeld(ctx context.Context) ([]HeldCount, error) {
 	var all []HeldCount
 	err := l.each(ctx, "select plant, system, reason, count(*), min(raised) from exceptions where state = 'open' group by plant, system, reason order by plant, system, reason", nil,
-		func(r rowScanner) error {
+		func(r Row) error {
 			var c HeldCount
 			var oldest int64
 			err := r.Scan(&c.Plant, &c.System, &c.Reason, &c.Open, &oldest)
@@ -508,7 +508,7 @@ func (l *Ledger) ReferenceAt(ctx context.Context, ref event.Ref, plant string, a
 	var standing choice
 	err := l.each(ctx, `select ref, plant, valid_from, valid_to, body, recorded, event, withdrawn from reference
 		where ref = $1 and (plant = $2 or plant = '') and valid_from <= $3 and recorded <= $4 order by plant desc, valid_from desc, recorded desc`,
-		[]any{string(ref), plant, micros(at), limit}, func(r rowScanner) error {
+		[]any{string(ref), plant, micros(at), limit}, func(r Row) error {
 			var recorded, withdrawn int64
 			var version string
 			x, err := scanReference(r, &recorded, &version, &withdrawn)
@@ -536,7 +536,7 @@ func (l *Ledger) CrossReferenceAt(ctx context.Context, system, kind, id string, 
 	var standing choice
 	err := l.each(ctx, `select system, kind, id, valid_from, valid_to, ref, withdrawn, recorded, event from cross_references
 		where system = $1 and kind = $2 and id = $3 and valid_from <= $4 order by valid_from desc, recorded desc`,
-		[]any{system, kind, id, micros(at)}, func(r rowScanner) error {
+		[]any{system, kind, id, micros(at)}, func(r Row) error {
 			var withdrawn, recorded int64
 			var version string
 			x, err := scanCrossReference(r, &withdrawn, &recorded, &version)
@@ -561,7 +561,7 @@ func (l *Ledger) CrossReferenceAt(ctx context.Context, system, kind, id string, 
 // ActsOn are the acts on a subject, oldest first.
 func (l *Ledger) ActsOn(ctx context.Context, subject string) ([]Act, error) {
 	var all []Act
-	err := l.each(ctx, "select plant, principal, act, subject, detail, recorded from acts where subject = $1 order by recorded", []any{subject}, func(r rowScanner) error {
+	err := l.each(ctx, "select plant, principal, act, subject, detail, recorded from acts where subject = $1 order by recorded", []any{subject}, func(r Row) error {
 		var a Act
 		var recorded int64
 		err := r.Scan(&a.Plant, &a.Principal, &a.Act, &a.Subject, &a.Detail, &recorded)
@@ -581,7 +581,7 @@ func (l *Ledger) OpenAbout(ctx context.Context, ref event.Ref) ([]Exception, err
 func (l *Ledger) RecordedAt(ctx context.Context, c Cursor) (time.Time, error) {
 	var last int64
 	for _, plant := range sortedKeys(c) {
-		err := l.each(ctx, "select recorded from events where plant = $1 and position = $2", []any{plant, c[plant]}, func(r rowScanner) error {
+		err := l.each(ctx, "select recorded from events where plant = $1 and position = $2", []any{plant, c[plant]}, func(r Row) error {
 			var recorded int64
 			err := r.Scan(&recorded)
 			last = max(last, recorded)

@@ -24,7 +24,7 @@ func TestAReadTransactionEndsAfterTwoSeconds(t *testing.T) {
 		l := open(t, dsn, Config{})
 		start := time.Now()
 		err := l.Read(t.Context(), func(ctx context.Context, r *Reader) error {
-			return r.Query(ctx, endless[l.Database()], nil, func(interface{ Scan(...any) error }) error { return nil })
+			return r.Query(ctx, endless[l.Database()], nil, func(Row) error { return nil })
 		})
 		if took := time.Since(start); err == nil || took < readLimit || took > readLimit+3*time.Second {
 			t.Errorf("it ended after %s with %v", took, err)
@@ -39,7 +39,7 @@ func TestAReaderSeesOneMomentAndCannotWrite(t *testing.T) {
 		record(t, l, said(t, "graz", "a", "1"))
 		err := l.Read(t.Context(), func(ctx context.Context, r *Reader) error {
 			count := func() (n int) {
-				err := r.Query(ctx, "select count(*) from events", nil, func(row interface{ Scan(...any) error }) error { return row.Scan(&n) })
+				err := r.Query(ctx, "select count(*) from events", nil, func(row Row) error { return row.Scan(&n) })
 				if err != nil {
 					t.Error(err)
 				}
@@ -50,7 +50,7 @@ func TestAReaderSeesOneMomentAndCannotWrite(t *testing.T) {
 			if after := count(); before != 1 || after != 1 {
 				t.Errorf("%d events at first, %d later in the same view", before, after)
 			}
-			if err := r.Query(ctx, "delete from events returning 1", nil, func(interface{ Scan(...any) error }) error { return nil }); err == nil {
+			if err := r.Query(ctx, "delete from events returning 1", nil, func(Row) error { return nil }); err == nil {
 				t.Error("a reader deleted events")
 			}
 			return nil
@@ -214,7 +214,7 @@ func TestTheWALStaysBoundedUnderLoadAndReaders(t *testing.T) {
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				err := l.Read(ctx, func(_ context.Context, r *Reader) error {
-					err := r.Query(ctx, "select count(*) from feeds", nil, func(interface{ Scan(...any) error }) error { return nil })
+					err := r.Query(ctx, "select count(*) from feeds", nil, func(Row) error { return nil })
 					select {
 					case <-time.After(time.Second + time.Duration(i)*100*time.Millisecond):
 					case <-ctx.Done():

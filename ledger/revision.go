@@ -18,7 +18,7 @@ type Revision struct {
 // Release keeps a revision of the catalog; one that is known already changes nothing.
 func (l *Ledger) Release(ctx context.Context, principal, digest string, content []byte) error {
 	known := false
-	err := l.each(ctx, "select 1 from revisions where digest = $1", []any{digest}, func(rowScanner) error { known = true; return nil })
+	err := l.each(ctx, "select 1 from revisions where digest = $1", []any{digest}, func(Row) error { known = true; return nil })
 	if err != nil || known {
 		return err
 	}
@@ -31,7 +31,7 @@ func (l *Ledger) Release(ctx context.Context, principal, digest string, content 
 // RevisionOf reads a revision by its digest.
 func (l *Ledger) RevisionOf(ctx context.Context, digest string) (Revision, error) {
 	r := Revision{}
-	err := l.each(ctx, "select digest, released, content from revisions where digest = $1", []any{digest}, func(row rowScanner) error {
+	err := l.each(ctx, "select digest, released, content from revisions where digest = $1", []any{digest}, func(row Row) error {
 		var released int64
 		err := row.Scan(&r.Digest, &released, &r.Content)
 		r.Released = fromMicros(released)
@@ -41,4 +41,17 @@ func (l *Ledger) RevisionOf(ctx context.Context, digest string) (Revision, error
 		return r, fault.New("ledger.RevisionOf", fault.NotFound, "revision", "no revision %s is on record", digest)
 	}
 	return r, err
+}
+
+// NewestRevision is the revision that was released last.
+func (l *Ledger) NewestRevision(ctx context.Context) (Revision, error) {
+	digest := ""
+	err := l.each(ctx, "select digest from revisions order by released desc limit 1", nil, func(row Row) error { return row.Scan(&digest) })
+	if err == nil && digest == "" {
+		return Revision{}, fault.New("ledger.NewestRevision", fault.NotFound, "revision", "no revision is on record")
+	}
+	if err != nil {
+		return Revision{}, err
+	}
+	return l.RevisionOf(ctx, digest)
 }

@@ -98,7 +98,7 @@ const eventColumns = `e.plant, e.position, e.recorded, e.key, e.statement, e.cha
 	e.message, e.mapping, e.revision`
 
 // scanEvent reads one event; more are targets for columns behind eventColumns.
-func scanEvent(r rowScanner, more ...any) (Draft, error) {
+func scanEvent(r Row, more ...any) (Draft, error) {
 	var (
 		d                              Draft
 		recorded, from, to, zone, flag int64

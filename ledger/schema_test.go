@@ -36,7 +36,7 @@ func TestTheSchemaIsTheOneThatWasAgreed(t *testing.T) {
 func lines(t *testing.T, l *Ledger, query string) []string {
 	t.Helper()
 	var all []string
-	err := l.each(t.Context(), query, nil, func(r rowScanner) error {
+	err := l.each(t.Context(), query, nil, func(r Row) error {
 		var line string
 		err := r.Scan(&line)
 		all = append(all, line)

@@ -150,7 +150,7 @@ func (s *session) prepared(ctx context.Context, text string) (*sql.Stmt, error) 
 }
 
 func (s *session) exec(ctx context.Context, text string, args ...any) error {
-	st, err := s.prepared(ctx, text)
+	st, err := s.prepared(ctx, text) //nolint:sqlclosecheck // lives as long as the session, which closes it
 	if err != nil {
 		return err
 	}
@@ -161,8 +161,8 @@ func (s *session) exec(ctx context.Context, text string, args ...any) error {
 }
 
 // each runs a query and calls scan for each row.
-func (s *session) each(ctx context.Context, text string, args []any, scan func(rowScanner) error) error {
-	st, err := s.prepared(ctx, text)
+func (s *session) each(ctx context.Context, text string, args []any, scan func(Row) error) error {
+	st, err := s.prepared(ctx, text) //nolint:sqlclosecheck // lives as long as the session, which closes it
 	if err != nil {
 		return err
 	}
@@ -173,12 +173,12 @@ func (s *session) each(ctx context.Context, text string, args []any, scan func(r
 	return scanAll(rows, scan)
 }
 
-// rowScanner is one row of a result.
-type rowScanner interface {
+// Row is one row of a result.
+type Row interface {
 	Scan(targets ...any) error
 }
 
-func scanAll(rows *sql.Rows, scan func(rowScanner) error) error {
+func scanAll(rows *sql.Rows, scan func(Row) error) error {
 	defer rows.Close() //nolint:errcheck // Err below tells what Close would
 	for rows.Next() {
 		if err := scan(rows); err != nil {

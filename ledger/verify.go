@@ -151,7 +151,7 @@ func (v *verification) begin(ctx context.Context) error {
 	if len(v.options.Against) == 0 {
 		v.skipped = append(v.skipped, "checkpoints: none was given; without one a chain that was made anew as a whole cannot be told from the original")
 	}
-	err := v.ledger.each(ctx, "select plant, epoch, last, recorded, link, head from feeds", nil, func(r rowScanner) error {
+	err := v.ledger.each(ctx, "select plant, epoch, last, recorded, link, head from feeds", nil, func(r Row) error {
 		f := &feed{}
 		err := r.Scan(&f.plant, &f.epoch, &f.last, &f.recorded, &f.link, &f.head)
 		v.feeds[f.plant] = f
@@ -217,7 +217,7 @@ func (r *Reader) rows(ctx context.Context, query string, args []any, width int) 
 }
 
 func (r *Reader) eachRow(ctx context.Context, query string, args []any, width int, use func(row)) error {
-	return r.Query(ctx, query, args, func(s interface{ Scan(...any) error }) error {
+	return r.Query(ctx, query, args, func(s Row) error {
 		values, targets := make(row, width), make([]any, width)
 		for i := range values {
 			targets[i] = &values[i]

@@ -111,7 +111,7 @@ func (v *verification) statementsWithin(ctx context.Context, plant string, posit
 			return 0, nil
 		}
 		position, statement = previous, statement-1
-		err := v.ledger.each(ctx, "select previous from events where plant = $1 and position = $2", []any{plant, position}, func(r rowScanner) error {
+		err := v.ledger.each(ctx, "select previous from events where plant = $1 and position = $2", []any{plant, position}, func(r Row) error {
 			return r.Scan(&previous)
 		})
 		if err != nil {
@@ -418,7 +418,7 @@ func (v *verification) verifyObjects(ctx context.Context) error {
 		}
 		in, arg := r.In("o.ref", "$1", refs)
 		query := "select " + historyColumns + ", o.ref" + historyJoins + " where " + in + " and o.folds = 1 order by o.ref, e.recorded, e.position"
-		return r.Query(ctx, query, []any{arg}, func(s interface{ Scan(...any) error }) error {
+		return r.Query(ctx, query, []any{arg}, func(s Row) error {
 			var ref string
 			h, err := scanFolded(s, &ref)
 			histories[ref] = append(histories[ref], h)
@@ -456,7 +456,7 @@ func (v *verification) verifyStateless(ctx context.Context, ref event.Ref) error
 		return nil
 	}
 	var history []Folded
-	err := v.ledger.each(ctx, historyQuery, []any{string(ref)}, func(r rowScanner) error {
+	err := v.ledger.each(ctx, historyQuery, []any{string(ref)}, func(r Row) error {
 		h, err := scanFolded(r)
 		history = append(history, h)
 		return err
@@ -479,7 +479,7 @@ func (v *verification) verifyAgainst(ctx context.Context) error {
 			c.Looked++
 			var last int64
 			hash := ""
-			err := v.ledger.each(ctx, "select last, hash from audit where plant = $1 and link = $2", []any{f.Plant, f.Link}, func(r rowScanner) error {
+			err := v.ledger.each(ctx, "select last, hash from audit where plant = $1 and link = $2", []any{f.Plant, f.Link}, func(r Row) error {
 				return r.Scan(&last, &hash)
 			})
 			switch {

@@ -155,7 +155,7 @@ func sums(ctx context.Context, l *ledger.Ledger, q Query, plant, column string, 
 		where, args := conditions(r, q, plant)
 		query := fmt.Sprintf(`select %s, base_unit, measure, disputed, cast(sum(scaled) as text) from facts where %s group by 1, 2, 3, 4`, column, where)
 		var failed error
-		err := r.Query(ctx, query, args, func(row interface{ Scan(...any) error }) error {
+		err := r.Query(ctx, query, args, func(row ledger.Row) error {
 			var s sum
 			var disputed int64
 			var scaled string
@@ -176,7 +176,7 @@ func sums(ctx context.Context, l *ledger.Ledger, q Query, plant, column string, 
 			return err
 		}
 		query = fmt.Sprintf(`select %s, base_unit, measure, disputed, residue from facts where %s and residue <> ''`, column, where)
-		return r.Query(ctx, query, args, func(row interface{ Scan(...any) error }) error {
+		return r.Query(ctx, query, args, func(row ledger.Row) error {
 			var s sum
 			var disputed int64
 			var residue string
@@ -291,7 +291,7 @@ func Details(ctx context.Context, l *ledger.Ledger, q Query, limit int) ([]Detai
 				f.base_value, f.base_unit, f.disputed, f.recorded
 				from (select * from facts where %s order by position, n limit %d) f
 				join events e on e.plant = f.plant and e.position = f.position order by f.position, f.n`, where, limit-len(all))
-			return r.Query(ctx, query, args, func(row interface{ Scan(...any) error }) error {
+			return r.Query(ctx, query, args, func(row ledger.Row) error {
 				d, err := scanDetail(row)
 				all = append(all, d)
 				return err
@@ -304,7 +304,7 @@ func Details(ctx context.Context, l *ledger.Ledger, q Query, limit int) ([]Detai
 	return all, nil
 }
 
-func scanDetail(row interface{ Scan(...any) error }) (Detail, error) {
+func scanDetail(row ledger.Row) (Detail, error) {
 	var (
 		d                  Detail
 		key, amount        string

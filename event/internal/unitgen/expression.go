@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -26,9 +29,7 @@ func (t term) times(u term, power int) term {
 	for range max(power, -power) {
 		product.number.Mul(product.number, factor)
 	}
-	for unit, p := range t.powers {
-		product.powers[unit] = p
-	}
+	maps.Copy(product.powers, t.powers)
 	for unit, p := range u.powers {
 		if product.powers[unit] += p * power; product.powers[unit] == 0 {
 			delete(product.powers, unit)
@@ -59,7 +60,7 @@ func (t term) dimension() string {
 }
 
 func superscript(n int) string {
-	text := fmt.Sprint(n)
+	text := strconv.Itoa(n)
 	for raised, plain := range superscripts {
 		text = strings.ReplaceAll(text, string(plain), string(raised))
 	}
@@ -100,7 +101,7 @@ func (r *reader) product() (term, error) {
 		switch {
 		case r.text == "" || strings.HasPrefix(r.text, ")"):
 			if first || sign {
-				return term{}, fmt.Errorf("a factor is missing")
+				return term{}, errors.New("a factor is missing")
 			}
 			return result, nil
 		case r.skip("/"):
@@ -126,7 +127,7 @@ func (r *reader) factor() (term, error) {
 			return term{}, err
 		}
 		if !r.skip(")") {
-			return term{}, fmt.Errorf("a parenthesis is not closed")
+			return term{}, errors.New("a parenthesis is not closed")
 		}
 		base = inner
 	case r.text != "" && isDigit(r.text[0]):
@@ -165,7 +166,7 @@ func (r *reader) number() (*big.Rat, error) {
 // unit takes the longest unit known that the text begins with.
 func (r *reader) unit() (term, error) {
 	if r.depth > 10 {
-		return term{}, fmt.Errorf("a definition leads back to itself")
+		return term{}, errors.New("a definition leads back to itself")
 	}
 	for end := len(r.text); end > 0; end-- {
 		if end < len(r.text) && !utf8.RuneStart(r.text[end]) {

@@ -112,7 +112,7 @@ var slack = big.NewRat(1, 1_000_000)
 
 // agrees says whether the stated number is the exact one, up to one unit of the
 // last digit that was written. A power of ten or a fraction was not rounded.
-func (s stated) agrees(exact *big.Rat) bool {
+func (s *stated) agrees(exact *big.Rat) bool {
 	difference := new(big.Rat).Sub(exact, s.number)
 	difference.Abs(difference)
 	if s.whole {
