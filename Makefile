@@ -71,6 +71,10 @@ example-moulding: build ## follow a real moulding plant's month from its files t
 bench: ## run the benchmarks: make bench BENCH=Record
 	scripts/with-postgres go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
+.PHONY: bench-table
+bench-table: ## measure intake beside its floor and write docs/benchmarks.md
+	scripts/with-postgres go run ./internal/benchtable -out docs/benchmarks.md
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (20s) each
 	scripts/fuzz $(FUZZTIME)

@@ -30,6 +30,7 @@ var drawing = map[string][]string{
 	"cmd/gapless":             {"", "api", "catalog", "event", "examples/moulding-plant", "fault", "flow", "format", "ledger", "mapping", "policy", "report", "transaction"},
 	"event/internal/unitgen":  {"event"},
 	"internal/testsummary":    {},
+	"internal/benchtable":     {},
 }
 
 // technologies says which packages may know an outside technology, and why the
@@ -52,7 +53,6 @@ var technologies = map[string]struct {
 	"github.com/spf13/cobra":                {[]string{"cmd/gapless"}, "the command line decides nothing"},
 	"github.com/quagmt/udecimal":            {[]string{"event", "policy"}, "decimals are event.Decimal"},
 	"github.com/prometheus/client_golang":   {[]string{"api", ""}, "metrics leave by the face"},
-	"math/rand":                             {nil, "crypto/rand, or math/rand/v2 with a seed"},
 }
 
 // pure are the packages of the core: no clock, disk, network or process.
