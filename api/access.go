@@ -142,7 +142,7 @@ func (a *API) within(p ledger.Principal) error {
 type scope struct {
 	all    bool
 	plants []string
-	system string // a system sees its own messages, whatever their plant
+	system string // of messages, a system sees its own, whatever their plant
 }
 
 // scopeOf is the scope of a principal: a person's plants with the role viewer, a
@@ -172,9 +172,23 @@ func (a *API) scopeOf(p ledger.Principal) (scope, error) {
 // plant is shown to those who see all.
 func (s scope) sees(plant string) bool { return s.all || slices.Contains(s.plants, plant) }
 
-// seesMessage is sees for a message, which its own system always sees.
+// seesMessage tells whether a message and what stands in its way may be shown: to
+// people by its plant, to a system only what it sent itself.
 func (s scope) seesMessage(system, plant string) bool {
-	return s.sees(plant) || s.system != "" && s.system == system
+	if s.system != "" {
+		return s.system == system
+	}
+	return s.sees(plant)
+}
+
+// seesSystem tells whether what a system calls things may be shown: it is the
+// caller, or reports for one of the caller's plants.
+func (a *API) seesSystem(s scope, name string) bool {
+	if s.all || s.system == name {
+		return true
+	}
+	system, ok := a.flow.Catalog().System(name)
+	return ok && (len(system.Plants) == 0 || slices.ContainsFunc(system.Plants, s.sees))
 }
 
 // narrow is the plants that are asked for, within the scope. The answer nil means

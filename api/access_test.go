@@ -61,7 +61,7 @@ func TestAReaderOfOnePlantNeverSeesAnother(t *testing.T) {
 				t.Errorf("%s %s: the cursor names another plant: %s", as, path, c)
 			}
 		}
-		for _, path := range []string{"/v1/feed?plant=linz", "/v1/feed/stream?plant=linz", "/v1/held?plant=linz", "/v1/reference?ref=material/M-100&plant=linz"} {
+		for _, path := range []string{"/v1/feed?plant=linz", "/v1/feed/stream?plant=linz", "/v1/held?plant=linz", "/v1/reference?ref=material/M-100&plant=linz", "/v1/cross-references?system=linz-mes&kind=material&id=1"} {
 			if r := h.get(as, path); r.status != http.StatusForbidden {
 				t.Errorf("%s %s: %d %s", as, path, r.status, r.text)
 			}
@@ -119,6 +119,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"quality reads raw content of its plant":   {"linz.quality", http.MethodGet, "/v1/messages/" + message + "?raw=true", "", 200},
 		"a steward reads raw content":              {"steward", http.MethodGet, "/v1/messages/" + message + "?raw=true", "", 200},
 		"a system reads its own message":           {"linz-mes", http.MethodGet, "/v1/messages/" + message, "", 200},
+		"a system reads no message of another":     {"qms", http.MethodGet, "/v1/messages/" + message, "", 404},
 		"a system of all plants reads all feeds":   {"qms", http.MethodGet, "/v1/events/" + linz.at("events/0"), "", 200},
 		"a system sees no figures":                 {"qms", http.MethodGet, "/v1/reports/production", "", 403},
 		"everybody may ask whether it is alive":    {"", http.MethodGet, "/healthz", "", 200},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -26,7 +27,7 @@ func BenchmarkPostEvent(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			id := n.Add(1)
-			text := strings.Replace(body, "ID", fmt.Sprint(id), 1)
+			text := strings.Replace(body, "ID", strconv.FormatInt(id, 10), 1)
 			text = strings.Replace(text, "order/1000123", fmt.Sprintf("order/%d", id), 1)
 			r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/v1/events", bytes.NewReader([]byte(text)))
 			r.Header.Set("Authorization", "Bearer "+h.key["graz-mes"])
@@ -43,8 +44,10 @@ func BenchmarkPostEvent(b *testing.B) {
 // BenchmarkDoor is what the API itself adds to a post: key, body, answer.
 func BenchmarkDoor(b *testing.B) {
 	h := newHub(b, Config{})
-	answer := flow.Answer{ID: "1", Result: ledger.Result{Outcome: ledger.Recorded, Message: event.MessageKey("a", "b", "c"), Plant: "graz", Position: 17,
-		Events: []string{event.MessageKey("a", "b", "d")}, Recorded: h.flow.Ledger().Now()}}
+	answer := flow.Answer{ID: "1", Result: ledger.Result{
+		Outcome: ledger.Recorded, Message: event.MessageKey("a", "b", "c"), Plant: "graz", Position: 17,
+		Events: []string{event.MessageKey("a", "b", "d")}, Recorded: h.flow.Ledger().Now(),
+	}}
 	body := []byte(produced("graz-mes", "1"))
 	served := h.api.observed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := h.api.principal(r.Context(), r.Header.Get("Authorization"))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -138,9 +139,7 @@ func TestBinaryModeFaultsAreToldLikeOthers(t *testing.T) {
 				"Content-Type": jsonType, "ce-specversion": "1.0", "ce-id": name, "ce-source": "graz-mes", "ce-type": "production.completed",
 				"ce-time": "2026-03-02T06:00:00+01:00", "ce-plant": "graz",
 			}
-			for name, value := range test.header {
-				header[name] = value
-			}
+			maps.Copy(header, test.header)
 			r := h.do(h.request("graz-mes", http.MethodPost, "/v1/events", header, test.body))
 			at := ""
 			if r.status == 202 {

@@ -252,13 +252,14 @@ const (
 func (a *API) answerAll(w http.ResponseWriter, r *http.Request, d flow.Delivery) {
 	all := Answers{Answers: []Answer{}}
 	var refused *fault.Fault
-	for answer, err := range a.flow.Take(r.Context(), d) {
+	ctx := r.Context()
+	for answer, err := range a.flow.Take(ctx, d) {
 		if err != nil {
 			if all.Summary.Messages == 0 {
 				a.refuse(w, r, err)
 				return
 			}
-			all.Error = a.problem(r.Context(), err)
+			all.Error = a.problem(ctx, err)
 			break
 		}
 		a.took(d, &answer)

@@ -15,7 +15,7 @@ import (
 type feedIn struct {
 	Asker
 	After Cursor  `query:"after" doc:"Cursor behind which to go on, as the last answer named it; the beginning where nothing is said"`
-	Limit Number  `query:"limit" doc:"1 to 1000, 100 where nothing is said"`
+	Limit Limit   `query:"limit" doc:"1 to 1000, 100 where nothing is said"`
 	Plant Several `query:"plant" doc:"Only events of these plants"`
 	Type  Several `query:"type" doc:"Only events of these types"`
 	Wait  Wait    `query:"wait" doc:"How long to wait for the first event where there is none yet"`
@@ -34,7 +34,7 @@ type Feed struct {
 const longestWait = time.Minute
 
 func (a *API) feed(ctx context.Context, who caller, in *feedIn) (Feed, error) {
-	limit, err := in.Limit.between("limit", 1, 1000, 100)
+	limit, err := in.Limit.upTo(1000, 100)
 	if err != nil {
 		return Feed{}, err
 	}

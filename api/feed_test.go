@@ -72,7 +72,7 @@ func (h *hub) follow(t *testing.T, as, path string, header map[string]string) fo
 	if err != nil {
 		t.Fatal(err)
 	}
-	if response.StatusCode != 200 || response.Header.Get("Content-Type") != mediaStream {
+	if response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != mediaStream {
 		t.Fatalf("%d %s", response.StatusCode, response.Header.Get("Content-Type"))
 	}
 	f := follower{t, bufio.NewScanner(response.Body), response.Body.Close}

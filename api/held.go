@@ -15,7 +15,7 @@ type heldIn struct {
 	System string  `query:"system"`
 	Reason string  `query:"reason" doc:"Code of the closed list of reasons"`
 	After  Instant `query:"after" doc:"Raised later than this, as next says"`
-	Limit  Number  `query:"limit" doc:"1 to 1000, 100 where nothing is said"`
+	Limit  Limit   `query:"limit" doc:"1 to 1000, 100 where nothing is said"`
 }
 
 // Held is a page of exceptions.
@@ -26,7 +26,7 @@ type Held struct {
 
 func (a *API) held(ctx context.Context, who caller, in *heldIn) (Held, error) {
 	page := Held{Held: []ExceptionView{}}
-	limit, err := in.Limit.between("limit", 1, 1000, 100)
+	limit, err := in.Limit.upTo(1000, 100)
 	if err != nil {
 		return page, err
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -93,15 +94,15 @@ func (a *API) observed(next http.Handler) http.Handler {
 			if cause := recover(); cause != nil {
 				a.panicked(o, r, cause)
 			}
-			_, route, _ := strings.Cut(r.Pattern, " ")
-			a.metrics.answered(route, o.status, a.cfg.Clock().Sub(began))
+			route := r.Pattern[strings.IndexByte(r.Pattern, ' ')+1:]
+			a.metrics.answered(route, cmp.Or(o.status, http.StatusOK), a.cfg.Clock().Sub(began))
 		}()
 		next.ServeHTTP(o, r)
 	})
 }
 
 func (a *API) panicked(o *observer, r *http.Request, cause any) {
-	a.cfg.Log.Error("request panicked", slog.String("cause", fmt.Sprint(cause)), slog.String("route", r.Pattern), slog.String("stack", string(debug.Stack())))
+	a.cfg.Log.ErrorContext(r.Context(), "request panicked", slog.String("cause", fmt.Sprint(cause)), slog.String("route", r.Pattern), slog.String("stack", string(debug.Stack())))
 	if o.status == 0 {
 		a.refuse(o, r, fault.New("api", fault.Unavailable, "", "a fault of the hub; its log has the cause"))
 		return

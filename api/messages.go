@@ -80,7 +80,8 @@ func (a *API) answerLines(w http.ResponseWriter, r *http.Request, d flow.Deliver
 	lines := json.NewEncoder(w)
 	lines.SetEscapeHTML(false)
 	begun, waiting, sent := false, 0, a.cfg.Clock()
-	for answer, err := range a.flow.Take(r.Context(), d) {
+	ctx := r.Context()
+	for answer, err := range a.flow.Take(ctx, d) {
 		if !begun && err != nil {
 			a.refuse(w, r, err)
 			return
@@ -90,7 +91,7 @@ func (a *API) answerLines(w http.ResponseWriter, r *http.Request, d flow.Deliver
 			begun = true
 		}
 		if err != nil {
-			_ = lines.Encode(map[string]any{"error": a.problem(r.Context(), err), "summary": summary})
+			_ = lines.Encode(map[string]any{"error": a.problem(ctx, err), "summary": summary})
 			return
 		}
 		a.took(d, &answer)

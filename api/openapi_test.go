@@ -1,16 +1,23 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/gapless/gapless/fault"
+	"github.com/gapless/gapless/flow"
+	"github.com/gapless/gapless/ledger"
 )
 
 func newRecorder() *httptest.ResponseRecorder { return httptest.NewRecorder() }
@@ -151,5 +158,26 @@ func TestEverythingWrongWithAConfigIsToldAtOnce(t *testing.T) {
 	_, err := New(Config{MaxBody: -1, Rate: -1})
 	if err == nil || !strings.Contains(err.Error(), "MaxBody") || !strings.Contains(err.Error(), "Rate") {
 		t.Error(err)
+	}
+}
+
+func TestAHubWhoseCommitterDoesNotRunIsNotReady(t *testing.T) {
+	cat, err := twoPlants()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := flow.Open(t.Context(), flow.Config{Catalog: cat, Ledger: ledger.Config{Database: filepath.Join(t.TempDir(), "gapless.db"), DiskReserve: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	a, err := New(Config{Flow: f})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := a.ready(ctx); !errors.Is(err, fault.Unavailable) {
+		t.Errorf("ready says %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -105,8 +106,7 @@ func refusal(f *fault.Fault) *Problem {
 // problem is any error as a problem. What is no fault is not the asker's: it is
 // logged here, where it stops, and answered as unavailable.
 func (a *API) problem(ctx context.Context, err error) *Problem {
-	var p *Problem
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
 	f := fault.Of(err)
@@ -114,7 +114,7 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 		f = fault.Wrap("api", fault.Unavailable, "", err)
 	}
 	if f.Reason == fault.Unavailable && ctx.Err() == nil {
-		a.cfg.Log.Error("request cannot be answered", slog.Any("error", err))
+		a.cfg.Log.ErrorContext(ctx, "request cannot be answered", slog.Any("error", err))
 	}
 	return refusal(f)
 }
@@ -122,9 +122,7 @@ func (a *API) problem(ctx context.Context, err error) *Problem {
 // refuse writes an error as a problem.
 func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := a.problem(r.Context(), err)
-	for name, values := range p.GetHeaders() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.GetHeaders())
 	a.metrics.refused(p.Reason)
 	write(w, p.Status, problemType, p)
 }

@@ -181,7 +181,7 @@ type objectsIn struct {
 	Ref   string `query:"ref" doc:"One object: lot/M-100/4711"`
 	Kind  string `query:"kind" doc:"All objects of a kind that have a state, in order"`
 	After string `query:"after" doc:"With kind: the ref behind which to go on, as next says"`
-	Limit Number `query:"limit" doc:"1 to 1000, 100 where nothing is said"`
+	Limit Limit  `query:"limit" doc:"1 to 1000, 100 where nothing is said"`
 }
 
 // Objects is a page of objects.
@@ -191,7 +191,7 @@ type Objects struct {
 }
 
 func (a *API) objects(ctx context.Context, who caller, in *objectsIn) (Objects, error) {
-	limit, err := in.Limit.between("limit", 1, 1000, 100)
+	limit, err := in.Limit.upTo(1000, 100)
 	switch {
 	case err != nil:
 		return Objects{}, err
@@ -299,7 +299,7 @@ type historyIn struct {
 	Asker
 	Ref   string  `query:"ref" required:"true" doc:"lot/M-100/4711"`
 	After Instant `query:"after" doc:"Recorded later than this, as next says"`
-	Limit Number  `query:"limit" doc:"1 to 1000, 100 where nothing is said"`
+	Limit Limit   `query:"limit" doc:"1 to 1000, 100 where nothing is said"`
 }
 
 // History is a page of the statements that touch an object.
@@ -310,7 +310,7 @@ type History struct {
 
 func (a *API) history(ctx context.Context, who caller, in *historyIn) (History, error) {
 	page := History{Events: []EventView{}}
-	limit, err := in.Limit.between("limit", 1, 1000, 100)
+	limit, err := in.Limit.upTo(1000, 100)
 	if err == nil {
 		err = required("ref", in.Ref)
 	}
@@ -410,7 +410,7 @@ type crossReferenceIn struct {
 	At     Instant `query:"at" doc:"Valid at this time; now where nothing is said"`
 }
 
-func (a *API) crossReference(ctx context.Context, _ caller, in *crossReferenceIn) (CrossReferenceView, error) {
+func (a *API) crossReference(ctx context.Context, who caller, in *crossReferenceIn) (CrossReferenceView, error) {
 	for field, value := range map[string]string{"system": in.System, "kind": in.Kind, "id": in.ID} {
 		if err := required(field, value); err != nil {
 			return CrossReferenceView{}, err
@@ -419,6 +419,9 @@ func (a *API) crossReference(ctx context.Context, _ caller, in *crossReferenceIn
 	at, err := in.At.time("at", a.ledger().Now())
 	if err != nil {
 		return CrossReferenceView{}, err
+	}
+	if !a.seesSystem(who.scope, in.System) {
+		return CrossReferenceView{}, forbidden("%.80q reports for no plant at which you have a role", in.System)
 	}
 	x, err := a.ledger().CrossReferenceAt(ctx, in.System, in.Kind, in.ID, at)
 	if err == nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ func TestATraceTellsWhatBecameOfSomethingAndWhy(t *testing.T) {
 func TestAnObjectHasAStateRelationsAndAHistory(t *testing.T) {
 	h := newHub(t, Config{})
 	for i := range 5 {
-		h.record("graz-mes", fmt.Sprint(i), "lot/M-100/graz", fmt.Sprintf("lot/M-100/%d", i), "06:00:00", fmt.Sprintf("06:0%d:00", i))
+		h.record("graz-mes", strconv.Itoa(i), "lot/M-100/graz", fmt.Sprintf("lot/M-100/%d", i), "06:00:00", fmt.Sprintf("06:0%d:00", i))
 	}
 	one := h.get("erp", "/v1/objects?ref=order/1000123")
 	if one.at("objects/0/kind") != "order" || one.at("objects/0/state/status") == "" || one.at("objects/0/relations/0/kind") != "order-lot" {
@@ -104,8 +105,10 @@ func TestReferenceDataIsReadAsItWasValidAndAsItWasKnown(t *testing.T) {
 		known time.Time
 		want  string
 	}{
-		{"2026-03-01T00:00:00Z", time.Time{}, "first"}, {"2026-05-01T00:00:00Z", time.Time{}, "second"},
-		{"2026-05-01T00:00:00Z", known, "first"}, {"2026-01-01T00:00:00Z", time.Time{}, ""},
+		{"2026-03-01T00:00:00Z", time.Time{}, "first"},
+		{"2026-05-01T00:00:00Z", time.Time{}, "second"},
+		{"2026-05-01T00:00:00Z", known, "first"},
+		{"2026-01-01T00:00:00Z", time.Time{}, ""},
 	} {
 		if got := at(test.at, test.known); got != test.want {
 			t.Errorf("at %s known %s: %q, want %q", test.at, test.known, got, test.want)
@@ -126,7 +129,7 @@ func TestHeldMessagesArePagedAndTakenInAgain(t *testing.T) {
 	h := newHub(t, Config{})
 	h.person("linz.operator", "graz.operator")
 	for i := range 5 {
-		h.post("graz-mes", "/v1/events", structuredType, produced("graz-mes", fmt.Sprint(i), "KGM", "kilo"))
+		h.post("graz-mes", "/v1/events", structuredType, produced("graz-mes", strconv.Itoa(i), "KGM", "kilo"))
 	}
 	seen, after := map[string]bool{}, ""
 	for range 10 {

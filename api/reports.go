@@ -69,7 +69,7 @@ func (a *API) production(ctx context.Context, who caller, in *FiguresIn) (Produc
 type detailsIn struct {
 	FiguresIn
 	Key   string `query:"key" doc:"The group to open, as the report names it; all where nothing is said"`
-	Limit Number `query:"limit" doc:"1 to 10000, 1000 where nothing is said"`
+	Limit Limit  `query:"limit" doc:"1 to 10000, 1000 where nothing is said"`
 }
 
 // Details are the facts behind a figure.
@@ -80,7 +80,7 @@ type Details struct {
 }
 
 func (a *API) details(ctx context.Context, who caller, in *detailsIn) (Details, error) {
-	limit, err := in.Limit.between("limit", 1, 10_000, 1_000)
+	limit, err := in.Limit.upTo(10_000, 1_000)
 	if err != nil {
 		return Details{}, err
 	}

@@ -90,23 +90,23 @@ func (a *API) schema(of any, name string) *huma.Schema {
 // Parameters come as text and are read here, so that a fault in one of them is
 // told like every other fault.
 
-// Number is a parameter that is a whole number.
-type Number string
+// Limit is a parameter that says how much at most to answer.
+type Limit string
 
 // Schema describes it.
-func (Number) Schema(huma.Registry) *huma.Schema {
+func (Limit) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeInteger, Format: "int32"}
 }
 
-func (n Number) between(field string, low, high, fallback int) (int, error) {
-	if n == "" {
+func (l Limit) upTo(most, fallback int) (int, error) {
+	if l == "" {
 		return fallback, nil
 	}
-	v, err := strconv.Atoi(string(n))
-	if err != nil || v < low || v > high {
-		return 0, invalid(field, "%.40q; give a whole number from %d to %d", string(n), low, high)
+	n, err := strconv.Atoi(string(l))
+	if err != nil || n < 1 || n > most {
+		return 0, invalid("limit", "%.40q; give a whole number from 1 to %d", string(l), most)
 	}
-	return v, nil
+	return n, nil
 }
 
 // Instant is a parameter that is a time with its zone offset.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 
@@ -152,9 +153,7 @@ func (a *API) intakeRoutes() {
 		"Tells what would become of a message, as far as that can be told without the state of its objects, and keeps nothing.")
 	op.Parameters = []*huma.Param{queryParameter("system", "Whose native message it is; left out for a CloudEvent"), queryParameter("message", "Message of the system's mappings")}
 	both := content(record, "text/csv", "application/xml", linesType)
-	for media, body := range eventBody {
-		both[media] = body
-	}
+	maps.Copy(both, eventBody)
 	op.RequestBody = &huma.RequestBody{Required: true, Content: both}
 	op.Responses = map[string]*huma.Response{"200": {Description: "What would become of it", Content: content(a.schema(Trials{}, "Trials"), jsonType)}}
 	a.raw(op, a.validate)

@@ -137,8 +137,8 @@ func (h *hub) do(r *http.Request) reply {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	defer response.Body.Close()
 	b, err := io.ReadAll(response.Body)
+	_ = response.Body.Close()
 	if err != nil {
 		h.t.Fatal(err)
 	}

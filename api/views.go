@@ -1,8 +1,6 @@
 package api
 
 import (
-	"time"
-
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/ledger"
 	"github.com/gapless/gapless/report"
@@ -340,12 +338,4 @@ func detailView(d *report.Detail) DetailView {
 		Material: string(d.Material), Machine: string(d.Machine), Reason: d.Reason, Amount: d.Amount.String(), Unit: d.Unit, Disputed: d.Disputed,
 		Recorded: utc(d.Recorded),
 	}
-}
-
-// local is a time where it happened, with its zone; "" for none.
-func local(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.Format(time.RFC3339Nano)
 }
