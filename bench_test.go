@@ -81,7 +81,7 @@ func benchDatabases(b *testing.B) map[string]string {
 // startHub runs a hub until the benchmark ends; it answers its URL and a key.
 func startHub(b *testing.B, database string) (url, key string) {
 	b.Helper()
-	cat, findings := catalog.Load(os.DirFS("flow/testdata/bench"))
+	cat, findings := catalog.Load(os.DirFS("testdata/bench"))
 	if cat == nil {
 		b.Fatal(findings)
 	}
