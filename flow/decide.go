@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gapless/gapless/catalog"
@@ -74,9 +75,19 @@ func (d *decision) repetition(key string) (bool, ledger.Decision) {
 	return false, ledger.Decision{}
 }
 
-// restates tells whether the entry may take the place of the known version.
+// restates tells whether the entry may take the place of the known version. Where
+// nothing of that is on record and its content is at fault, the remedy is to send
+// it again corrected, under the same id.
 func (d *decision) restates() bool {
-	return d.e.Message.Digest == d.known.Digest || d.e.Restates
+	if d.e.Message.Digest == d.known.Digest || d.e.Restates {
+		return true
+	}
+	if !d.known.Held || d.known.Effective > 0 {
+		return false
+	}
+	code, _, _ := strings.Cut(d.known.Exception, "|")
+	reason := fault.ByCode(code)
+	return reason != nil && (reason.Class == fault.Data || reason.Class == fault.Definition)
 }
 
 // conflict keeps other content under a known id where the source does not
@@ -137,24 +148,49 @@ func (d *decision) statements(key string) ([]ledger.Draft, *ledger.Decision) {
 			return nil, &stop
 		}
 		stated[draft.Key] = true
-		before, ok := d.w.Statements[draft.Key]
-		switch {
-		case !ok:
+		before, known := d.w.Statements[draft.Key]
+		if !known {
 			draft.Statement = 1
-		case before.Digest == draft.Digest && before.Change != event.Reversal && draft.Change != event.Reversal:
+			drafts = append(drafts, draft)
 			continue
-		case before.Message != key && draft.Amends == "" && !d.e.Restates:
-			stop := d.conflict()
+		}
+		if draft.Amends == "" && before.Digest == draft.Digest && before.Change != event.Reversal {
+			continue
+		}
+		if f := d.follows(&draft, &before); f != nil {
+			stop := d.hold(f, nil)
 			return nil, &stop
-		default:
-			draft.Statement = before.Statement + 1
-			if draft.Change == event.First {
-				draft.Change = event.Correction
-			}
+		}
+		draft.Statement = before.Statement + 1
+		if draft.Change == event.First {
+			draft.Change = event.Correction
 		}
 		drafts = append(drafts, draft)
 	}
-	return append(drafts, d.gone(key, stated)...), nil
+	gone, f := d.gone(key, stated)
+	if f != nil {
+		stop := d.hold(f, nil)
+		return nil, &stop
+	}
+	return append(drafts, gone...), nil
+}
+
+// follows tells what keeps a draft from being the next statement behind another.
+func (d *decision) follows(draft *ledger.Draft, before *ledger.Statement) *fault.Fault {
+	if before.Message != d.e.Message.Key() && draft.Amends == "" && !d.e.Restates {
+		return fault.New("flow.Decide", fault.IdentityConflict, "id", "another message of %s has stated %s with other content", draft.System, before.ID())
+	}
+	return d.elsewhere(before)
+}
+
+// elsewhere refuses to change what was stated for another plant: a chain of
+// statements stays in one feed.
+func (d *decision) elsewhere(before *ledger.Statement) *fault.Fault {
+	if before.Plant == d.e.Message.Plant {
+		return nil
+	}
+	return fault.New("flow.Decide", fault.ChainConflict, "plant", "statement %s is of plant %q, this message of %q: reverse it there, and state it anew here",
+		before.ID(), before.Plant, d.e.Message.Plant)
 }
 
 func (d *decision) missing(after []string) string {
@@ -165,19 +201,22 @@ func (d *decision) missing(after []string) string {
 }
 
 // gone reverses the statements that the message made before and makes no more.
-func (d *decision) gone(key string, stated map[string]bool) []ledger.Draft {
+func (d *decision) gone(key string, stated map[string]bool) ([]ledger.Draft, *fault.Fault) {
 	var drafts []ledger.Draft
 	for _, k := range d.w.ByMessage[key] {
 		before := d.w.Statements[k]
 		if stated[k] || before.Change == event.Reversal {
 			continue
 		}
+		if f := d.elsewhere(&before); f != nil {
+			return nil, f
+		}
 		r := before.Draft
 		r.Statement, r.Change, r.Facts, r.Verdicts = before.Statement+1, event.Reversal, nil, nil
 		r.Mapping, r.Revision = d.e.Mapping, d.e.Revision
 		drafts = append(drafts, r)
 	}
-	return drafts
+	return drafts, nil
 }
 
 // amend finds the statement that a draft corrects or reverses by the message
@@ -200,15 +239,19 @@ func (d *decision) amend(draft *ledger.Draft) (*fault.Fault, []string) {
 	if before.Change == event.Reversal {
 		return fault.New("flow.Decide", fault.AlreadyReversed, string(draft.Change), "statement %s", before.ID()), nil
 	}
+	if before.Type != draft.Type {
+		return fault.New("flow.Decide", fault.ChainConflict, "type", "a %s of %s cannot be a %s", draft.Change, before.Type, draft.Type), nil
+	}
+	if f := d.elsewhere(&before); f != nil {
+		return f, nil
+	}
 	if draft.Change == event.Reversal {
 		own := *draft
 		*draft = before.Draft
 		draft.Change, draft.Facts, draft.Verdicts, draft.Amends = event.Reversal, nil, nil, own.Amends
 		draft.Mapping, draft.Revision = own.Mapping, own.Revision
+		draft.Correlation, draft.Causation = cmp.Or(own.Correlation, before.Correlation), cmp.Or(own.Causation, before.Causation)
 		return nil, nil
-	}
-	if before.Type != draft.Type {
-		return fault.New("flow.Decide", fault.ChainConflict, "type", "a correction of %s cannot be a %s", before.Type, draft.Type), nil
 	}
 	draft.Key, draft.Identity, draft.Slot = before.Key, before.Identity, before.Slot
 	return nil, nil
@@ -220,7 +263,11 @@ func (d *decision) judge(draft *ledger.Draft) *ledger.Decision {
 	if draft.Change == event.Reversal || len(d.cat.Policies().For(draft.Type, policy.InCommit)) == 0 {
 		return nil
 	}
-	in := policy.Input{Event: catalog.PolicyEvent(&draft.Event), State: d.states(draft), Subject: d.state(draft.Subject)}
+	states, ok := d.states(draft)
+	if !ok {
+		return &ledger.Decision{Outcome: ledger.Later}
+	}
+	in := policy.Input{Event: catalog.PolicyEvent(&draft.Event), State: states, Subject: states[string(draft.Subject)]}
 	for _, v := range d.cat.Policies().Judge(policy.InCommit, in) {
 		draft.Verdicts = append(draft.Verdicts, storedVerdict(v))
 		if stop := d.verdict(draft, v); stop != nil {
@@ -241,16 +288,17 @@ func (d *decision) verdict(draft *ledger.Draft, v policy.Verdict) *ledger.Decisi
 	return &stop
 }
 
-// foldAll moves the states of all objects that the drafts touch.
+// foldAll moves the states of all objects that the drafts touch, or that the
+// statements before them did.
 func (d *decision) foldAll(drafts []ledger.Draft) *ledger.Decision {
 	touching := map[event.Ref][]*ledger.Draft{}
 	var refs []event.Ref
 	for i := range drafts {
-		for _, f := range drafts[i].Folds {
-			if touching[f.Ref] == nil {
-				refs = append(refs, f.Ref)
+		for _, ref := range d.moves(&drafts[i]) {
+			if touching[ref] == nil {
+				refs = append(refs, ref)
 			}
-			touching[f.Ref] = append(touching[f.Ref], &drafts[i])
+			touching[ref] = append(touching[ref], &drafts[i])
 		}
 	}
 	for _, ref := range refs {
@@ -259,7 +307,7 @@ func (d *decision) foldAll(drafts []ledger.Draft) *ledger.Decision {
 			continue // this revision of the catalog has none for the kind
 		}
 		before, known := d.w.Objects[ref]
-		steps := newSteps(lifecycle, touching[ref])
+		steps := newSteps(lifecycle, ref, touching[ref])
 		after := before
 		switch {
 		case steps.inOrder(before.Ordering):
@@ -272,7 +320,7 @@ func (d *decision) foldAll(drafts []ledger.Draft) *ledger.Decision {
 			after.State = steps.fold(lifecycle, lifecycle.Initial()).Map()
 			after.Ordering = steps.last()
 		}
-		if stop := d.refused(ref, before, steps); stop != nil {
+		if stop := d.refused(ref, steps); stop != nil {
 			return stop
 		}
 		d.objects[ref] = after
@@ -280,15 +328,32 @@ func (d *decision) foldAll(drafts []ledger.Draft) *ledger.Decision {
 	return nil
 }
 
+// moves are the objects whose state a draft moves: those of its own fold, and those
+// of the statement before it, which it may leave.
+func (d *decision) moves(draft *ledger.Draft) []event.Ref {
+	refs := make([]event.Ref, 0, len(draft.Folds))
+	for _, f := range draft.Folds {
+		refs = append(refs, f.Ref)
+	}
+	if draft.Statement == 1 {
+		return refs
+	}
+	for _, f := range d.w.Statements[draft.Key].Folds {
+		if !slices.Contains(refs, f.Ref) {
+			refs = append(refs, f.Ref)
+		}
+	}
+	return refs
+}
+
 // refused answers the transitions that the state does not allow: a decision is
 // held, a fact is disputed.
-func (d *decision) refused(ref event.Ref, before ledger.Object, steps steps) *ledger.Decision {
-	status, _ := before.State["status"].(string)
+func (d *decision) refused(ref event.Ref, steps steps) *ledger.Decision {
 	for _, s := range steps {
 		if !s.refused || s.draft == nil {
 			continue
 		}
-		text := fmt.Sprintf("%s is %q, which allows no %s", ref, cmp.Or(status, "unknown"), s.draft.Type)
+		text := fmt.Sprintf("%s is %q, which allows no %s", ref, s.status, s.draft.Type)
 		if k, ok := d.cat.Contract(s.draft.Type, s.draft.Version); ok && k.IsDecision() {
 			f := fault.New("flow.Decide", fault.TransitionInvalid, "type", "%s", text)
 			f.Ref = ref
@@ -304,24 +369,31 @@ func (d *decision) refused(ref event.Ref, before ledger.Object, steps steps) *le
 	return nil
 }
 
-// states are the states of all objects of a draft, as policies read them.
-func (d *decision) states(draft *ledger.Draft) map[string]map[string]any {
-	all := map[string]map[string]any{}
+// states are the states of all objects of a draft, as policies read them: what
+// they were when the entry came. A correction is judged as if the statement that
+// it restates had not been made. ok is false where that needs a history that this
+// commit does not have.
+func (d *decision) states(draft *ledger.Draft) (all map[string]map[string]any, ok bool) {
+	all = map[string]map[string]any{}
+	var before []ledger.Fold
+	if draft.Statement > 1 {
+		before = d.w.Statements[draft.Key].Folds
+	}
 	for _, ref := range draft.Refs {
-		if s := d.state(ref); s != nil {
-			all[string(ref)] = s
+		o := d.w.Objects[ref]
+		if lifecycle := d.cat.Lifecycle(ref.Kind()); lifecycle != nil && slices.ContainsFunc(before, func(f ledger.Fold) bool { return f.Ref == ref }) {
+			if !o.Complete {
+				return nil, false
+			}
+			others := slices.DeleteFunc(slices.Clone(o.History), func(h ledger.Folded) bool { return h.Key == draft.Key })
+			if len(others) > 0 {
+				all[string(ref)] = steps(nil).among(lifecycle, others).fold(lifecycle, lifecycle.Initial()).Map()
+			}
+		} else if o.State != nil {
+			all[string(ref)] = o.State
 		}
 	}
-	return all
-}
-
-// state is an object's state before this draft, as far as policies are
-// concerned: what it was when the entry came.
-func (d *decision) state(ref event.Ref) map[string]any {
-	if o, ok := d.w.Objects[ref]; ok && o.State != nil {
-		return o.State
-	}
-	return nil
+	return all, true
 }
 
 // record is the decision for an entry that goes on record.

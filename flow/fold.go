@@ -17,7 +17,9 @@ type step struct {
 	key      string
 	event    transaction.LifecycleEvent
 	draft    *ledger.Draft // nil for what is on record already
-	refused  bool          // the state of then allows no such event
+	gone     bool          // it no longer counts for the object: reversed, or corrected to another
+	status   string        // of the object when it came
+	refused  bool          // that allows no such event
 }
 
 // steps are events of one object in the order in which they count.
@@ -26,12 +28,14 @@ type steps []step
 // fresh is the position of what is not yet on record: behind all that is.
 const fresh = 1 << 62
 
-// newSteps are the drafts that touch an object, in order; a reversal only takes out.
-func newSteps(lifecycle *transaction.Lifecycle, drafts []*ledger.Draft) steps {
+// newSteps are the drafts that touch an object, in order. A reversal, and a
+// correction that names the object no longer, only take out.
+func newSteps(lifecycle *transaction.Lifecycle, ref event.Ref, drafts []*ledger.Draft) steps {
 	var all steps
 	for _, d := range drafts {
+		gone := d.Change == event.Reversal || !slices.ContainsFunc(d.Folds, func(f ledger.Fold) bool { return f.Ref == ref })
 		e := transaction.LifecycleEvent{ID: event.StatementID(d.Key, d.Statement), Type: d.Type, Since: d.Occurred.From.UTC().Format(time.RFC3339), Data: d.Data}
-		all = append(all, step{ordering: Ordering(lifecycle, &d.Event), position: fresh, key: d.Key, event: e, draft: d})
+		all = append(all, step{ordering: Ordering(lifecycle, &d.Event), position: fresh, key: d.Key, event: e, draft: d, gone: gone})
 	}
 	all.sort()
 	return all
@@ -63,7 +67,7 @@ func (s steps) among(lifecycle *transaction.Lifecycle, history []ledger.Folded) 
 		})
 	}
 	for _, x := range s {
-		if x.draft.Change != event.Reversal {
+		if !x.gone {
 			all = append(all, x)
 		}
 	}
@@ -75,6 +79,7 @@ func (s steps) among(lifecycle *transaction.Lifecycle, history []ledger.Folded) 
 func (s steps) fold(lifecycle *transaction.Lifecycle, state transaction.State) transaction.State {
 	for i := range s {
 		var ok bool
+		s[i].status = state.Status
 		state, ok = lifecycle.Fold(state, s[i].event)
 		s[i].refused = !ok
 	}
