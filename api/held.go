@@ -93,5 +93,9 @@ func (a *API) retry(ctx context.Context, who caller, in *retryIn) (Answer, error
 	if err != nil {
 		return Answer{}, err
 	}
+	note := ledger.Act{Plant: m.Plant, Principal: who.Name, Act: "message.retried", Subject: m.StatementID(), Detail: string(answer.Outcome)}
+	if err := a.ledger().Note(ctx, note); err != nil {
+		return Answer{}, err
+	}
 	return answerOf(&answer), nil
 }

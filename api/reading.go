@@ -81,6 +81,9 @@ func (a *API) addRaw(ctx context.Context, who caller, id, plant string, v *Messa
 	if err != nil {
 		return err
 	}
+	if err := a.ledger().Note(ctx, ledger.Act{Plant: m.Plant, Principal: who.Name, Act: "content.read", Subject: m.StatementID()}); err != nil {
+		return err
+	}
 	v.Erased = m.Erased
 	switch {
 	case m.Erased:

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/big"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -19,7 +19,7 @@ const MaxDepth = 64
 var (
 	ErrDepth  = fmt.Errorf("nested deeper than %d levels", MaxDepth)
 	ErrText   = errors.New("text is not valid UTF-8")
-	ErrNumber = errors.New("number is outside the range of a JSON number")
+	ErrNumber = errors.New("not a JSON number, or its exponent is beyond 32 bits")
 )
 
 // Canonical writes a JSON value in the canonical form of RFC 8785: members
@@ -94,7 +94,7 @@ func appendObject(b []byte, object map[string]any, depth int) ([]byte, error) {
 		}
 		b = append(b, ':')
 		if b, err = appendCanonical(b, object[name], depth+1); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%.80s: %w", name, err)
 		}
 	}
 	return append(b, '}'), nil
@@ -147,42 +147,97 @@ func appendText(b []byte, s string) ([]byte, error) {
 	return append(append(b, s[start:]...), '"'), nil
 }
 
+// maxPlain is how many digits a number in exact decimals has at most; a longer
+// one is written with an exponent.
+const maxPlain = 400
+
 // appendNumber prints a number literal as ECMAScript's Number::toString does
 // where a double carries it exactly as its shortest form, else in exact decimals.
+// Both forms read back as the same value, so equal text means equal value.
 func appendNumber(b []byte, literal string) ([]byte, error) {
-	if n, err := strconv.ParseInt(literal, 10, 64); err == nil && n > -1<<53 && n < 1<<53 {
+	if n, err := strconv.ParseInt(literal, 10, 64); err == nil && n > -1<<53 && n < 1<<53 && validNumber(literal) {
 		return strconv.AppendInt(b, n, 10), nil // "-0" becomes 0, as in the RFC
 	}
-	f, err := strconv.ParseFloat(literal, 64)
-	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
-		return nil, fmt.Errorf("%.40s: %w", literal, ErrNumber)
+	exact, err := scanScientific(literal)
+	if err != nil {
+		return nil, fmt.Errorf("%.40s: %w", literal, err)
 	}
-	shortest := strconv.FormatFloat(f, 'g', -1, 64)
-	exact, ok := new(big.Rat).SetString(literal)
-	if !ok {
-		return nil, fmt.Errorf("%.40s: %w", literal, ErrNumber)
+	if exact.digits == "" {
+		return append(b, '0'), nil
 	}
-	if printed, ok := new(big.Rat).SetString(shortest); !ok || printed.Cmp(exact) != 0 {
-		return appendExact(b, literal, exact)
+	f, err := strconv.ParseFloat(literal, 64) //nolint:forbidigo // the RFC is about doubles
+	if err == nil {
+		shortest, err := scanScientific(strconv.FormatFloat(f, 'e', -1, 64))
+		if err == nil && shortest == exact {
+			return appendECMA(b, f), nil
+		}
 	}
-	return appendECMA(b, f), nil
+	return exact.append(b), nil
 }
 
-// appendExact prints a rational that came from a decimal literal without loss.
-func appendExact(b []byte, literal string, exact *big.Rat) ([]byte, error) {
-	digits, finite := exact.FloatPrec()
-	if !finite || digits > 400 {
-		return nil, fmt.Errorf("%.40s: %w", literal, ErrNumber)
-	}
-	return append(b, exact.FloatString(digits)...), nil
+// validNumber says whether a literal has the form of RFC 8259 section 6.
+func validNumber(literal string) bool {
+	digits := strings.TrimPrefix(literal, "-")
+	return digits != "" && (digits[0] != '0' || len(digits) == 1 || digits[1] < '0' || digits[1] > '9') && json.Valid([]byte(literal))
 }
 
-// appendECMA follows ECMA-262 section 6.1.6.1.20: plain notation from 1e-7 up to
-// 1e21, else an exponent without leading zeros.
+// scientific is a number as 0.digits * 10^point; digits neither begins nor ends
+// with a zero, and is empty for zero. Equal numbers are equal values of it.
+type scientific struct {
+	negative bool
+	digits   string
+	point    int
+}
+
+// scanScientific reads a literal of any length in one pass.
+func scanScientific(literal string) (scientific, error) {
+	if !validNumber(literal) {
+		return scientific{}, ErrNumber
+	}
+	rest, negative := strings.CutPrefix(literal, "-")
+	exponent := int64(0)
+	if at := strings.IndexAny(rest, "eE"); at >= 0 {
+		var err error
+		if exponent, err = strconv.ParseInt(rest[at+1:], 10, 32); err != nil {
+			return scientific{}, ErrNumber
+		}
+		rest = rest[:at]
+	}
+	whole, fraction, _ := strings.Cut(rest, ".")
+	digits := strings.TrimLeft(whole+fraction, "0")
+	point := len(digits) - len(fraction) + int(exponent)
+	digits = strings.TrimRight(digits, "0")
+	if digits == "" {
+		return scientific{}, nil
+	}
+	return scientific{negative, digits, point}, nil
+}
+
+// append prints the number without loss: plain where that stays short.
+func (n scientific) append(b []byte) []byte {
+	if n.negative {
+		b = append(b, '-')
+	}
+	switch {
+	case n.point < -maxPlain || n.point > maxPlain:
+		b = append(b, n.digits[0])
+		if len(n.digits) > 1 {
+			b = append(append(b, '.'), n.digits[1:]...)
+		}
+		return fmt.Appendf(b, "e%+d", n.point-1)
+	case n.point <= 0:
+		b = append(append(b, "0."...), strings.Repeat("0", -n.point)...)
+		return append(b, n.digits...)
+	case n.point >= len(n.digits):
+		return append(append(b, n.digits...), strings.Repeat("0", n.point-len(n.digits))...)
+	}
+	b = append(append(b, n.digits[:n.point]...), '.')
+	return append(b, n.digits[n.point:]...)
+}
+
+// appendECMA follows ECMA-262 section 6.1.6.1.20 for a number that is not zero:
+// plain notation from 1e-6 up to below 1e21, else an exponent without leading zeros.
 func appendECMA(b []byte, f float64) []byte { //nolint:forbidigo // the RFC is about doubles
-	if f == 0 {
-		return append(b, '0')
-	}
 	if a := math.Abs(f); a >= 1e-6 && a < 1e21 {
 		return strconv.AppendFloat(b, f, 'f', -1, 64)
 	}

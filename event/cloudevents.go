@@ -3,7 +3,9 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,77 +45,140 @@ func (e *AttributeError) Error() string { return e.Attribute + ": " + e.Problem 
 // attributeName is the form of section "Naming Conventions" of CloudEvents 1.0.
 var attributeName = regexp.MustCompile(`^[a-z0-9]{1,20}$`)
 
-// ParseEnvelope reads a CloudEvent in its JSON form and tells every fault at once.
-func ParseEnvelope(doc map[string]any) (Envelope, []*AttributeError) {
-	var e Envelope
-	var faults []*AttributeError
-	targets := map[string]*string{
+// maxAttribute is how long the text of an attribute may be, in bytes, and
+// maxFaults how many faults of one CloudEvent are told.
+const (
+	maxAttribute = 512
+	maxFaults    = 20
+)
+
+// required are the attributes without which there is no event.
+var required = []string{"id", "source", "type"}
+
+// extensions are the attributes beyond the specification's own. Their values may
+// be integers too.
+var extensions = []string{"plant", "occurredto", "correlationid", "causationid", "sequence", "corrects", "reverses"}
+
+// attributes are the places of the attributes that are read, by name.
+func (e *Envelope) attributes() map[string]*string {
+	return map[string]*string{
 		"specversion": &e.SpecVersion, "id": &e.ID, "source": &e.Source, "type": &e.Type, "subject": &e.Subject, "time": &e.Time,
 		"datacontenttype": &e.DataContentType, "dataschema": &e.DataSchema, "plant": &e.Plant, "occurredto": &e.OccurredTo,
 		"correlationid": &e.CorrelationID, "causationid": &e.CausationID, "sequence": &e.Sequence, "corrects": &e.Corrects, "reverses": &e.Reverses,
 	}
-	for name, value := range doc {
-		if name == "data" {
+}
+
+// attributeFaults gathers one fault for each attribute, in the order in which
+// they are found.
+type attributeFaults []*AttributeError
+
+func (faults *attributeFaults) add(name, problem string, args ...any) {
+	known := slices.ContainsFunc(*faults, func(f *AttributeError) bool { return f.Attribute == name })
+	if !known && len(*faults) < maxFaults {
+		*faults = append(*faults, &AttributeError{name, fmt.Sprintf(problem, args...)})
+	}
+}
+
+// ParseEnvelope reads a CloudEvent in its JSON form and tells every fault at once,
+// always in the same order. What is said in dataschema and the times is read by
+// Version and Occurred.
+func ParseEnvelope(doc map[string]any) (Envelope, []*AttributeError) {
+	var e Envelope
+	var faults attributeFaults
+	targets := e.attributes()
+	for _, name := range slices.Sorted(maps.Keys(doc)) {
+		value := doc[name]
+		switch target, known := targets[name]; {
+		case name == "data":
 			e.Data = value
-			continue
-		}
-		if name == "data_base64" {
-			faults = append(faults, &AttributeError{name, "binary data is not taken; send JSON in data"})
-			continue
-		}
-		target, known := targets[name]
-		switch v := value.(type) {
-		case string:
-			if known {
-				*target = v
+		case name == "data_base64":
+			faults.add(name, "binary data is not taken; send JSON in data")
+		case known:
+			text, problem := attributeText(value, slices.Contains(extensions, name))
+			if *target = text; problem != "" {
+				faults.add(name, "%s", problem)
 			}
-		case json.Number:
-			if known {
-				*target = v.String()
+		case !attributeName.MatchString(name):
+			faults.add(shortened(name), "attribute names have 1 to 20 lower-case letters and digits")
+		default: // an extension that means nothing here
+			if !simple(value) {
+				faults.add(name, "must be text; only data has structure")
 			}
-		case bool, nil:
-			if known && value != nil {
-				faults = append(faults, &AttributeError{name, "must be text"})
-			}
-		default:
-			faults = append(faults, &AttributeError{name, "must be text; only data has structure"})
-		}
-		if !known && !attributeName.MatchString(name) && len(faults) < 20 {
-			faults = append(faults, &AttributeError{name, "attribute names have 1 to 20 lower-case letters and digits"})
 		}
 	}
-	return e, append(faults, e.check()...)
+	e.check(&faults)
+	return e, faults
+}
+
+// attributeText is the value of an attribute as text; null counts as absent, as
+// in section 2.2 of the JSON format. An integer is its digits.
+func attributeText(value any, integers bool) (text, problem string) {
+	switch v := value.(type) {
+	case nil:
+		return "", ""
+	case string:
+		if !Printable(v) || len(v) > maxAttribute {
+			return "", fmt.Sprintf("must be printable text of at most %d bytes", maxAttribute)
+		}
+		return v, ""
+	case json.Number:
+		if _, err := strconv.ParseInt(v.String(), 10, 64); err == nil && integers {
+			return v.String(), ""
+		}
+	}
+	if integers {
+		return "", "must be text or an integer"
+	}
+	return "", "must be text"
+}
+
+func simple(value any) bool {
+	switch value.(type) {
+	case map[string]any, []any:
+		return false
+	}
+	return true
+}
+
+// shortened is an attribute's name as far as it is worth telling.
+func shortened(name string) string {
+	const enough = 60
+	if len(name) <= enough {
+		return name
+	}
+	return strings.ToValidUTF8(name[:enough], "") + "..."
 }
 
 // check looks at what the specification demands of the attributes' values.
-func (e *Envelope) check() []*AttributeError {
-	var faults []*AttributeError
-	add := func(name, problem string, args ...any) {
-		faults = append(faults, &AttributeError{name, fmt.Sprintf(problem, args...)})
-	}
+func (e *Envelope) check(faults *attributeFaults) {
 	if e.SpecVersion != "1.0" {
-		add("specversion", "is %q; this hub speaks CloudEvents 1.0", e.SpecVersion)
+		faults.add("specversion", "is %q; this hub speaks CloudEvents 1.0", e.SpecVersion)
 	}
-	for name, value := range map[string]string{"id": e.ID, "source": e.Source, "type": e.Type} {
-		if value == "" {
-			add(name, "is missing")
-		} else if !printable(value) || len(value) > 512 {
-			add(name, "must be printable text of at most 512 bytes")
+	values := e.attributes()
+	for _, name := range required {
+		if *values[name] == "" {
+			faults.add(name, "is missing")
 		}
 	}
 	if e.Time == "" {
-		add("time", "is missing; send when it happened, with its zone offset (RFC 3339)")
+		faults.add("time", "is missing; send when it happened, with its zone offset (RFC 3339)")
 	}
-	if t := e.DataContentType; t != "" && !strings.HasPrefix(t, "application/json") && !strings.HasSuffix(strings.SplitN(t, ";", 2)[0], "+json") {
-		add("datacontenttype", "is %q; data must be JSON", t)
+	if t := e.DataContentType; t != "" && !isJSON(t) {
+		faults.add("datacontenttype", "is %.80q; data must be JSON", t)
 	}
 	if _, ok := e.Data.(map[string]any); !ok {
-		add("data", "must be a JSON object")
+		faults.add("data", "must be a JSON object")
 	}
 	if e.Corrects != "" && e.Reverses != "" {
-		add("corrects", "goes not together with reverses")
+		faults.add("corrects", "goes not together with reverses")
 	}
-	return faults
+}
+
+// isJSON says whether a media type is JSON by RFC 8259 or by its suffix (RFC 6839).
+func isJSON(mediaType string) bool {
+	essence, _, _ := strings.Cut(mediaType, ";")
+	essence = strings.ToLower(strings.TrimSpace(essence))
+	return essence == "application/json" || strings.HasSuffix(essence, "+json")
 }
 
 // System is the system that the source names: its first segment.
@@ -160,8 +225,8 @@ func (e *Envelope) Occurred() (Span, error) {
 
 // ParseTime reads a time with its zone offset (RFC 3339), kept to microseconds.
 func ParseTime(text string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
+	var t time.Time
+	if err := t.UnmarshalText([]byte(text)); err != nil { // stricter than time.Parse: no "6:00:00", no decimal comma
 		return time.Time{}, fmt.Errorf("%.60q is no time of the form 2026-03-02T06:00:00+01:00", text)
 	}
 	return t.Truncate(time.Microsecond), nil
@@ -170,11 +235,12 @@ func ParseTime(text string) (time.Time, error) {
 // CloudEvent is an event on record in the JSON form of CloudEvents 1.0.
 func (e *Event) CloudEvent() map[string]any {
 	doc := map[string]any{
-		"specversion": "1.0", "id": e.ID(), "source": e.System, "type": e.Type, "subject": string(e.Subject),
+		"specversion": "1.0", "id": e.ID(), "source": e.System, "type": e.Type,
 		"time": e.Occurred.From.Format(time.RFC3339Nano), "datacontenttype": "application/json",
-		"dataschema": schemaPrefix + e.Type + ":" + strconv.Itoa(e.Version), "plant": e.Plant, "data": e.Data,
+		"dataschema": schemaPrefix + e.Type + ":" + strconv.Itoa(e.Version), "data": e.Data,
 	}
 	optional := map[string]string{
+		"subject": string(e.Subject), "plant": e.Plant,
 		"correlationid": e.Correlation, "causationid": e.Causation, "sequence": e.Sequence,
 		"productionday": e.Day, "shift": e.Shift, "change": string(e.Change),
 	}

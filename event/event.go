@@ -145,15 +145,24 @@ func (e *Event) Order() string {
 }
 
 // OrderBySequence is Order for objects whose events come from one source that
-// numbers them: its numbers before its clock.
+// numbers them: its numbers before its clock. A tab ends the sequence, because it
+// comes before every character that a sequence may hold.
 func (e *Event) OrderBySequence() string {
-	return padSequence(e.Sequence) + fmt.Sprintf("/%016x", uint64(e.Occurred.From.UnixMicro())+1<<63)
+	return padSequence(e.Sequence) + fmt.Sprintf("\t%016x", uint64(e.Occurred.From.UnixMicro())+1<<63)
 }
 
-// padSequence makes a decimal sequence number compare by value as text.
+// padSequence makes decimal sequence numbers compare by value as text; what is no
+// number compares as the text that it is.
 func padSequence(s string) string {
-	if n, err := strconv.ParseUint(s, 10, 64); err == nil {
-		return fmt.Sprintf("%020d", n)
+	if !digitsOnly(s) {
+		return s
 	}
-	return s
+	n := strings.TrimLeft(s, "0")
+	if len(n) <= sequenceDigits {
+		return strings.Repeat("0", sequenceDigits-len(n)) + n
+	}
+	return fmt.Sprintf(":%04d", len(n)) + n // a colon comes behind all digits
 }
+
+// sequenceDigits is enough for a counter of 64 bits.
+const sequenceDigits = 20

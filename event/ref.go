@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // MaxRef is the longest Ref in bytes, in its encoded form.
@@ -28,26 +30,28 @@ var (
 )
 
 // NewRef makes the Ref of a kind from plain segments, which it encodes.
-// Blanks around a segment are the system's formatting and are dropped.
+// Blanks around a segment are the system's formatting and are dropped; text that
+// Unicode counts as the same, such as an umlaut in one code point or in two, is
+// brought to one form (NFC).
 func NewRef(kind string, segments ...string) (Ref, error) {
 	if !validKind(kind) || len(segments) == 0 {
-		return "", fmt.Errorf("kind %q with %d segments: %w", kind, len(segments), ErrRefForm)
+		return "", fmt.Errorf("kind %.40q with %d segments: %w", kind, len(segments), ErrRefForm)
 	}
 	var b strings.Builder
 	b.WriteString(kind)
 	for _, s := range segments {
-		s = strings.TrimSpace(s)
+		s = norm.NFC.String(strings.TrimSpace(s))
 		if s == "" {
-			return "", fmt.Errorf("kind %q: a segment is empty: %w", kind, ErrRefForm)
+			return "", fmt.Errorf("kind %.40q: a segment is empty: %w", kind, ErrRefForm)
 		}
-		if !printable(s) {
-			return "", fmt.Errorf("kind %q: segment %q: %w", kind, s, ErrRefText)
+		if !Printable(s) {
+			return "", fmt.Errorf("kind %.40q: segment %.80q: %w", kind, s, ErrRefText)
 		}
 		b.WriteByte('/')
 		encodeSegment(&b, s)
 	}
 	if b.Len() > MaxRef {
-		return "", fmt.Errorf("kind %q: %d bytes: %w", kind, b.Len(), ErrRefLong)
+		return "", fmt.Errorf("kind %.40q: %d bytes: %w", kind, b.Len(), ErrRefLong)
 	}
 	return Ref(b.String()), nil
 }
@@ -113,7 +117,9 @@ func validKind(kind string) bool {
 	return true
 }
 
-func printable(s string) bool {
+// Printable tells whether a text is UTF-8 without control characters: what an
+// identifier may hold.
+func Printable(s string) bool {
 	if !utf8.ValidString(s) {
 		return false
 	}

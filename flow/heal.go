@@ -62,9 +62,9 @@ func (f *Flow) healWoken(ctx context.Context) {
 
 // sweep takes in again all held messages whose reason is of the classes.
 func (f *Flow) sweep(ctx context.Context, classes ...fault.Class) {
-	after := time.Time{}
+	page := ledger.HeldFilter{Limit: 256}
 	for ctx.Err() == nil {
-		held, err := f.ledger.Held(ctx, ledger.HeldFilter{After: after, Limit: 256})
+		held, err := f.ledger.Held(ctx, page)
 		if err != nil {
 			f.log.WarnContext(ctx, "held messages cannot be read; they are looked at later", slog.Any("error", err))
 			return
@@ -79,7 +79,8 @@ func (f *Flow) sweep(ctx context.Context, classes ...fault.Class) {
 			}
 		}
 		f.again(ctx, keys)
-		after = held[len(held)-1].Raised
+		last := held[len(held)-1]
+		page.After, page.Behind = last.Raised, keyOf(last.Message)
 	}
 }
 

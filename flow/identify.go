@@ -29,12 +29,18 @@ func (f *Flow) identifyRecord(a *arrival, d Delivery) error {
 	if a.ID, err = m.Mapping.Identify(a.record); err != nil {
 		return err
 	}
+	if len(a.ID) > maxID {
+		return fault.New("flow.Take", fault.IDMissing, strings.Join(m.Definition.Identity, ","), "the identity has %d bytes, more than %d", len(a.ID), maxID)
+	}
 	if a.Digest, err = m.Mapping.Digest(a.record); err != nil {
 		return fault.Wrap("flow.Take", fault.NotReadable, "", err)
 	}
 	a.Body, err = event.Canonical(a.record)
 	return err
 }
+
+// maxID is the longest id of a message in bytes.
+const maxID = 512
 
 // identifyEvent reads source and id of a CloudEvent. Everything else about it can
 // be wrong and is kept; without these two it could not be told from others.
@@ -44,12 +50,12 @@ func (f *Flow) identifyEvent(a *arrival, from ledger.Principal) error {
 	if source == "" {
 		return fault.New("flow.Take", fault.IDMissing, "source", "the CloudEvent has no source")
 	}
-	if id == "" || len(id) > 512 {
-		return fault.New("flow.Take", fault.IDMissing, "id", "the CloudEvent has no id of 1 to 512 bytes")
+	if id == "" || len(id) > maxID || !event.Printable(id) {
+		return fault.New("flow.Take", fault.IDMissing, "id", "the CloudEvent has no id of 1 to %d bytes of printable text", maxID)
 	}
 	e := event.Envelope{Source: source}
 	a.System, a.Name, a.ID = e.System(), event.CloudEventMessage, id
-	if err := speaksFor(from, a.System); err != nil {
+	if err := f.speaksFor(from, a.System); err != nil {
 		return err
 	}
 	if _, ok := f.Catalog().System(a.System); !ok {
@@ -60,6 +66,9 @@ func (f *Flow) identifyEvent(a *arrival, from ledger.Principal) error {
 		if !slices.Contains(event.VolatileAttributes, name) {
 			lasting[name] = value
 		}
+	}
+	if t, _ := lasting["datacontenttype"].(string); mediaType(t) == "application/json" {
+		delete(lasting, "datacontenttype") // the default, said or not
 	}
 	var err error
 	if a.Digest, err = event.Digest(lasting); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"mime"
+	"slices"
 	"strings"
 
 	"github.com/gapless/gapless/event"
@@ -85,7 +86,7 @@ func (f *Flow) open(d Delivery) (iter.Seq2[format.Record, error], error) {
 		if !ok {
 			return nil, fault.New("flow.Take", fault.MessageUnknown, "message", "%q of %s", d.Message, d.System)
 		}
-		if err := speaksFor(d.From, d.System); err != nil {
+		if err := f.speaksFor(d.From, d.System); err != nil {
 			return nil, err
 		}
 		var err error
@@ -97,9 +98,13 @@ func (f *Flow) open(d Delivery) (iter.Seq2[format.Record, error], error) {
 }
 
 // speaksFor holds the rule of every door: a system speaks only for itself; a
-// person delivers for a system as its steward.
-func speaksFor(p ledger.Principal, system string) error {
+// person delivers for a system as a steward of all its plants.
+func (f *Flow) speaksFor(p ledger.Principal, system string) error {
 	if p.System == system || p.System == "" && p.May(ledger.Steward, "") {
+		return nil
+	}
+	if s, ok := f.Catalog().System(system); ok && p.System == "" && len(s.Plants) > 0 &&
+		!slices.ContainsFunc(s.Plants, func(plant string) bool { return !p.May(ledger.Steward, plant) }) {
 		return nil
 	}
 	return fault.New("flow.Take", fault.ForeignSource, "source", "%s does not speak for %q", p.Name, system)

@@ -197,13 +197,25 @@ func (p *preparation) draft(o *output) *fault.Fault {
 	d.Identity, d.Slot, d.Occurred, d.Sequence = o.Identity, o.Slot, o.Occurred, o.Sequence
 	d.Correlation, d.Causation, d.Mapping, d.Revision = o.Correlation, o.Causation, p.e.Mapping, p.e.Revision
 	d.Key = event.Identity(d.System, d.Type, d.Identity, d.Slot)
-	steps := []func(*catalog.Contract, *output, *ledger.Draft) *fault.Fault{p.time, p.identify, p.validate, p.derive, p.judge}
+	steps := []func(*catalog.Contract, *output, *ledger.Draft) *fault.Fault{p.texts, p.time, p.identify, p.validate, p.derive, p.judge}
 	for _, step := range steps {
 		if f := step(contract, o, &d); f != nil {
 			return f
 		}
 	}
 	p.e.Drafts = append(p.e.Drafts, d)
+	return nil
+}
+
+// texts checks what names and orders the event: identifiers, not prose.
+func (p *preparation) texts(_ *catalog.Contract, _ *output, d *ledger.Draft) *fault.Fault {
+	for _, x := range [][2]string{
+		{"identity", d.Identity}, {"slot", d.Slot}, {"sequence", d.Sequence}, {"correlationid", d.Correlation}, {"causationid", d.Causation},
+	} {
+		if !event.Printable(x[1]) || len(x[1]) > maxID {
+			return fault.New("flow.draft", fault.AttributeInvalid, x[0], "%.80q is no printable text of at most %d bytes", x[1], maxID)
+		}
+	}
 	return nil
 }
 

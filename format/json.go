@@ -267,9 +267,13 @@ func (r *jsonReader) value(start json.Token) (any, *Error) {
 	return start, nil
 }
 
+// textValue keeps control characters: JSON escapes them on purpose, and the
+// contract says which texts may hold them.
 func (r *jsonReader) textValue(text string) (any, *Error) {
-	text, fault := clean(text, r.limits)
-	return text, fault
+	if fault := fits(text, r.limits); fault != nil {
+		return nil, fault
+	}
+	return lineBreaks(text), nil
 }
 
 func (r *jsonReader) list() (any, *Error) {

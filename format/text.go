@@ -158,10 +158,25 @@ func position(text []byte, at int) string {
 	return fmt.Sprintf("line %d, byte %d", line, column)
 }
 
+func fits(text string, limits Limits) *Error {
+	if len(text) > limits.Cell {
+		return exceeds("the text", int64(len(text)), int64(limits.Cell), "bytes", "send a reference to a document in place of the document")
+	}
+	return nil
+}
+
+// lineBreaks writes every line break as "\n".
+func lineBreaks(text string) string {
+	if !strings.Contains(text, "\r") {
+		return text
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
+}
+
 // clean is a text as it stands in a record: checked, with "\n" for every line break.
 func clean(text string, limits Limits) (string, *Error) {
-	if len(text) > limits.Cell {
-		return "", exceeds("the text", int64(len(text)), int64(limits.Cell), "bytes", "send a reference to a document in place of the document")
+	if fault := fits(text, limits); fault != nil {
+		return "", fault
 	}
 	plain := true
 	for i := range len(text) {
@@ -173,9 +188,7 @@ func clean(text string, limits Limits) (string, *Error) {
 	if plain {
 		return text, nil
 	}
-	if strings.Contains(text, "\r") {
-		text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
-	}
+	text = lineBreaks(text)
 	for i, r := range text {
 		switch {
 		case r == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)):

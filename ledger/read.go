@@ -359,6 +359,7 @@ type HeldFilter struct {
 	System string
 	Reason string
 	After  time.Time // raised later than this
+	Behind string    // or raised at that time, of a message behind this one: the last of the page before
 	Limit  int       // default 100
 }
 
@@ -372,8 +373,12 @@ func (l *Ledger) Held(ctx context.Context, f HeldFilter) ([]Exception, error) {
 	if f.Limit == 0 {
 		f.Limit = 100
 	}
-	return l.exceptions(ctx, exceptionQuery+`where state = $1 and raised > $2 and ($3 = '' or plant = $3) and ($4 = '' or system = $4)
-		and ($5 = '' or reason = $5) order by raised limit $6`, f.State, micros(f.After), f.Plant, f.System, f.Reason, f.Limit)
+	if f.Behind == "" {
+		f.Behind = "g" // behind every key, which are hex digits
+	}
+	return l.exceptions(ctx, exceptionQuery+`where state = $1 and (raised > $2 or raised = $2 and message > $3) and ($4 = '' or plant = $4)
+		and ($5 = '' or system = $5) and ($6 = '' or reason = $6) order by raised, message limit $7`,
+		f.State, micros(f.After), f.Behind, f.Plant, f.System, f.Reason, f.Limit)
 }
 
 // ExceptionsOf are the exceptions of all versions of a message, oldest first.
@@ -556,6 +561,12 @@ func (l *Ledger) CrossReferenceAt(ctx context.Context, system, kind, id string, 
 		return CrossReference{}, fault.New("ledger.CrossReferenceAt", fault.NotFound, "", "%s %q of %s has no cross-reference valid at %s", kind, id, system, at.UTC().Format(time.RFC3339))
 	}
 	return *best, nil
+}
+
+// Note puts an act on record that writes nothing else: raw content that was read,
+// a message that was taken in again by hand.
+func (l *Ledger) Note(ctx context.Context, a Act) error {
+	return l.act(ctx, a, func(context.Context, *session, time.Time) error { return nil })
 }
 
 // ActsOn are the acts on a subject, oldest first.

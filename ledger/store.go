@@ -97,6 +97,8 @@ func openPostgres(ctx context.Context, dsn string) (*store, error) {
 	config.ConnConfig.RuntimeParams["application_name"] = "gapless"
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	config.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
+	config.ConnConfig.RuntimeParams["jit"] = "off"                           // its compiling takes longer than our queries
+	config.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_custom_plan" // a plan made for an empty table would stay
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", config.ConnConfig.Host, err)
@@ -125,6 +127,14 @@ func (s *store) session(ctx context.Context) (*session, error) {
 	conn, err := s.write.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: take a connection: %w", err)
+	}
+	if s.dialect == postgres {
+		// A commit finds every row by its key. Plans that are made while the tables are
+		// small, and kept, must not read them whole when they have grown.
+		if _, err := conn.ExecContext(ctx, "set enable_seqscan = off; set plan_cache_mode = auto"); err != nil {
+			_ = conn.Close()
+			return nil, fmt.Errorf("ledger: make a connection ready: %w", err)
+		}
 	}
 	return &session{dialect: s.dialect, conn: conn, statements: map[string]*sql.Stmt{}, bulk: map[bulkKey]string{}}, nil
 }

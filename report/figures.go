@@ -238,7 +238,7 @@ func complete(ctx context.Context, l *ledger.Ledger, q *Query) (Completeness, er
 		return c, err
 	}
 	for _, h := range held {
-		if h.Plant == "" || len(q.Plants) == 0 || slices.Contains(q.Plants, h.Plant) {
+		if len(q.Plants) == 0 || slices.Contains(q.Plants, h.Plant) {
 			c.Held = append(c.Held, h)
 			c.HeldTotal += h.Open
 		}
