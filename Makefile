@@ -16,6 +16,12 @@ CRASHES  ?= 500
 # only list of them.
 GENERATED := reasons.md config.md metrics.md cli.md openapi.yaml units.md compatibility.md
 
+# The published month of a real plant, where it lies beside this repository: see
+# docs/examples/moulding-plant.md. Without it the made-up month is used.
+ifneq ($(wildcard ../shared/data/moulding-plant),)
+export GAPLESS_DATA ?= $(abspath ../shared/data)
+endif
+
 # The race detector needs cgo and a C compiler; without them tests run without it.
 RACE := $(shell command -v "$$(go env CC)" >/dev/null && [[ -e /usr/include/stdlib.h || $$(uname) != Linux ]] && echo -race)
 

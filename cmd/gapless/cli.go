@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gapless/gapless/fault"
+)
+
+// Exit codes are interface: scripts and schedulers decide by them.
+const (
+	exitDone   = 0 // done
+	exitFailed = 1 // it could not be done
+	exitUsage  = 2 // the command line is wrong
+	exitFound  = 3 // done, and what was looked at is not in order
+)
+
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// cli is what every command shares.
+type cli struct {
+	streams
+	getenv func(string) string
+	json   bool // --json: one JSON document on standard output instead of text
+}
+
+// usageError is a command line that cannot be meant: exit code 2.
+type usageError struct{ error }
+
+// foundError says that the command did its work and found something not in
+// order: exit code 3. Its text has been printed by the command already.
+type foundError struct{ error }
+
+// run is the command line as a function.
+func run(ctx context.Context, args []string, s streams, getenv func(string) string) int {
+	c := &cli{streams: s, getenv: getenv}
+	if isTerminal(s.out) {
+		c.out = screen{s.out}
+	}
+	root := c.rootCommand()
+	root.SetArgs(args)
+	root.SetIn(s.in)
+	root.SetOut(c.out)
+	root.SetErr(s.err)
+	err := root.ExecuteContext(ctx)
+	return c.exit(err)
+}
+
+func (c *cli) exit(err error) int {
+	var usage usageError
+	var found foundError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &found):
+		return exitFound
+	case errors.As(err, &usage):
+		fmt.Fprintf(c.err, "gapless: %v\n", err)
+		return exitUsage
+	case errors.Is(err, context.Canceled):
+		return exitDone
+	}
+	fmt.Fprintf(c.err, "gapless: %v\n", err)
+	if f := fault.Of(err); f != nil {
+		fmt.Fprintf(c.err, "remedy: %s\n", f.Reason.Remedy)
+	}
+	return exitFailed
+}
+
+func (c *cli) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "gapless",
+		Short: "manufacturing integration without reporting gaps",
+		Long: `Gapless stands between the systems of a manufacturer. It takes what each system
+reports, puts it on record in one vocabulary agreed in a catalog, and accounts
+for every difference.
+
+Start with "gapless demo". Exit codes: 0 done, 1 failed, 2 wrong usage,
+3 done and what it looked at is not in order.`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return c.fromEnvironment(cmd) },
+		Args:              arguments(cobra.NoArgs),
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.PersistentFlags().BoolVar(&c.json, "json", false, "print one JSON document instead of text")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+	})
+	c.addCommands(root)
+	return root
+}
+
+// arguments turns cobra's complaint about arguments into wrong usage.
+func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// printJSON writes the one document of --json.
+func (c *cli) printJSON(v any) error {
+	e := json.NewEncoder(c.out)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

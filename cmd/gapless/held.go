@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gapless/gapless/api"
+)
+
+func (c *cli) heldCommand() *cobra.Command {
+	var n connection
+	var plant, system, reason string
+	cmd := &cobra.Command{
+		Use:   "held",
+		Short: "list what is held, why, and what to do about it",
+		Long: `List the messages that are kept but do not go on: why, for whom, until when, and what to
+do about it. What waits for something else, such as master data, goes on by itself when
+that arrives; what an engineer corrects in the catalog goes on when the hub starts with
+it; the rest is corrected at its source and sent again, or retried.`,
+		Example: `  gapless held
+  gapless held --plant graz --reason identifier_unknown
+  gapless held retry 6f0c2f9a52d44a6cbd1e5ef2a3cf7b10`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			h, err := n.client()
+			if err != nil {
+				return err
+			}
+			all, err := allHeld(cmd.Context(), h, values("plant", plant, "system", system, "reason", reason))
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(map[string]any{"held": all})
+			}
+			c.printHeld(all)
+			return nil
+		},
+	}
+	n.flags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&plant, "plant", "", "only this `PLANT`")
+	flags.StringVar(&system, "system", "", "only messages of this `SYSTEM`")
+	flags.StringVar(&reason, "reason", "", "only this `REASON`")
+	cmd.AddCommand(c.retryCommand())
+	return cmd
+}
+
+// allHeld reads every page.
+func allHeld(ctx context.Context, h *client, query url.Values) ([]api.ExceptionView, error) {
+	all := []api.ExceptionView{}
+	query.Set("limit", "1000")
+	for {
+		var page api.Held
+		if err := h.get(ctx, "/v1/held", query, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Held...)
+		if page.Next == "" {
+			return all, nil
+		}
+		query.Set("after", page.Next)
+	}
+}
+
+// printHeld prints a summary by reason, then each message.
+func (c *cli) printHeld(all []api.ExceptionView) {
+	if len(all) == 0 {
+		fmt.Fprintln(c.out, "nothing is held")
+		return
+	}
+	type group struct{ reason, class, system, owner string }
+	counts := map[group]int{}
+	var groups []group
+	for _, x := range all {
+		g := group{x.Reason, x.Class, x.System + "/" + x.Name, x.Owner}
+		if counts[g] == 0 {
+			groups = append(groups, g)
+		}
+		counts[g]++
+	}
+	t := newTable(">held", "reason", "class", "message", "for")
+	for _, g := range groups {
+		t.add(fmt.Sprint(counts[g]), g.reason, g.class, g.system, g.owner)
+	}
+	t.write(c.out, "")
+	fmt.Fprintln(c.out)
+	for i := range all {
+		printException(c.out, &all[i])
+	}
+}
+
+func (c *cli) retryCommand() *cobra.Command {
+	var n connection
+	cmd := &cobra.Command{
+		Use:     "retry MESSAGE",
+		Short:   "take a held message in again",
+		Long:    "Take a held message in again from what was kept of it, and tell what became of it. MESSAGE is its id. It needs the role operator at its plant.",
+		Example: "  gapless held retry 6f0c2f9a52d44a6cbd1e5ef2a3cf7b10",
+		Args:    arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := n.client()
+			if err != nil {
+				return err
+			}
+			var a api.Answer
+			if err := h.call(cmd.Context(), http.MethodPost, "/v1/held/"+url.PathEscape(args[0])+"/retry", &a); err != nil {
+				return err
+			}
+			return c.tellRetry(&a)
+		},
+	}
+	n.flags(cmd)
+	return cmd
+}
+
+func (c *cli) tellRetry(a *api.Answer) error {
+	if c.json {
+		if err := c.printJSON(a); err != nil {
+			return err
+		}
+	} else if a.Exception == nil {
+		fmt.Fprintf(c.out, "%s %s\n", a.Message, a.Outcome)
+	} else {
+		fmt.Fprintf(c.out, "%s is still held: %s (%s) %s\n  %s\n", a.Message, a.Exception.Title, a.Exception.Reason, a.Exception.Detail, a.Exception.Remedy)
+	}
+	if a.Exception != nil {
+		return foundError{fmt.Errorf("%s is still held", a.Message)}
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gapless/gapless/api"
+	"github.com/gapless/gapless/fault"
+)
+
+// A journal is the sender's own record of what the hub has acknowledged: one JSON
+// line for each message, synced. With it one can prove that what was acknowledged
+// is on record. The nil journal keeps nothing.
+type journal struct {
+	file  *os.File
+	lines *json.Encoder
+	dirty bool
+}
+
+// journalLine is one acknowledged message.
+type journalLine struct {
+	File     string `json:"file"`
+	Row      int    `json:"row,omitempty"`
+	ID       string `json:"id"`
+	Outcome  string `json:"outcome"`
+	Message  string `json:"message"`
+	Plant    string `json:"plant,omitempty"`
+	Position int64  `json:"position,omitempty"`
+	Recorded string `json:"recorded,omitempty"`
+}
+
+func openJournal(name string) (*journal, error) {
+	if name == "" {
+		return nil, nil //nolint:nilnil // the nil journal keeps nothing, as its comment says
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	return &journal{file: f, lines: json.NewEncoder(f)}, nil
+}
+
+// add notes an acknowledged message; refused ones were not kept by the hub.
+func (j *journal) add(file string, row int, a *api.Answer) error {
+	if j == nil || a.Outcome == "" {
+		return nil
+	}
+	j.dirty = true
+	err := j.lines.Encode(journalLine{
+		File: file, Row: row, ID: a.ID, Outcome: a.Outcome, Message: a.Message, Plant: a.Plant, Position: a.Position, Recorded: a.Recorded,
+	})
+	if err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	return nil
+}
+
+// sync makes what was noted outlast a crash.
+func (j *journal) sync() error {
+	if j == nil || !j.dirty {
+		return nil
+	}
+	j.dirty = false
+	if err := j.file.Sync(); err != nil {
+		return fmt.Errorf("sync the journal: %w", err)
+	}
+	return nil
+}
+
+func (j *journal) close() error {
+	if j == nil {
+		return nil
+	}
+	return errors.Join(j.sync(), j.file.Close())
+}
+
+func (c *cli) journalCommand() *cobra.Command {
+	var n connection
+	cmd := &cobra.Command{
+		Use:   "journal FILE",
+		Short: "check that everything a sender's journal holds is on record",
+		Long: `Check a journal of "gapless send --journal" against the hub: every message that was
+acknowledged must be on record, under the id that was acknowledged, with its events or
+with the reason why it is held; and each row must have been acknowledged as one and the
+same message, however often it was sent.
+
+Exit code 3 says that something that was acknowledged is not on record.`,
+		Example: `  gapless send --journal acknowledged.jsonl /mnt/exports
+  gapless journal acknowledged.jsonl`,
+		Args: arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := n.client()
+			if err != nil {
+				return err
+			}
+			check := &journalCheck{client: h, seen: map[string]string{}, Missing: []string{}}
+			if err := check.file(cmd.Context(), args[0], c.progress()); err != nil {
+				return err
+			}
+			return c.tellJournal(check)
+		},
+	}
+	n.flags(cmd)
+	return cmd
+}
+
+// journalCheck compares a journal with what is on record.
+type journalCheck struct {
+	client *client
+	seen   map[string]string // id of the message by system's id and file's row
+
+	Lines    int      `json:"lines"`
+	Messages int      `json:"messages"` // distinct
+	Held     int      `json:"held"`
+	Missing  []string `json:"missing"` // what is not as it was acknowledged
+}
+
+// longestLine bounds a line of a journal.
+const longestLine = 1 << 20
+
+func (k *journalCheck) file(ctx context.Context, name string, line *progress) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("read the journal: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // it is only read
+	defer line.clear()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, longestLine)
+	checked := map[string]bool{}
+	for lines.Scan() {
+		k.Lines++
+		var l journalLine
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil || l.Message == "" {
+			return fmt.Errorf("line %d of the journal is none of `gapless send --journal`: %w", k.Lines, err)
+		}
+		k.same(&l)
+		if checked[l.Message] {
+			continue
+		}
+		checked[l.Message] = true
+		if err := k.message(ctx, &l); err != nil {
+			return err
+		}
+		line.show("%s checked", plural(k.Lines, "line"))
+	}
+	return lines.Err()
+}
+
+// same wants one message for one row.
+func (k *journalCheck) same(l *journalLine) {
+	row := fmt.Sprintf("%s row %d id %s", l.File, l.Row, l.ID)
+	if before := k.seen[row]; before != "" && before != l.Message {
+		k.Missing = append(k.Missing, fmt.Sprintf("%s was acknowledged as message %s and as %s", row, before, l.Message))
+	}
+	k.seen[row] = l.Message
+}
+
+func (k *journalCheck) message(ctx context.Context, l *journalLine) error {
+	var m api.MessageView
+	err := k.client.get(ctx, "/v1/messages/"+url.PathEscape(l.Message), nil, &m)
+	switch {
+	case errors.Is(err, fault.NotFound):
+		k.Missing = append(k.Missing, fmt.Sprintf("%s row %d: message %s is not on record", l.File, l.Row, l.Message))
+		return nil
+	case err != nil:
+		return err
+	}
+	k.Messages++
+	switch {
+	case m.SourceID != l.ID:
+		k.Missing = append(k.Missing, fmt.Sprintf("%s row %d: message %s is %s, not %s", l.File, l.Row, l.Message, m.SourceID, l.ID))
+	case m.Held:
+		k.Held++
+	case len(m.Events) == 0:
+		k.Missing = append(k.Missing, fmt.Sprintf("%s row %d: message %s is neither held nor has it events", l.File, l.Row, l.Message))
+	}
+	return nil
+}
+
+func (c *cli) tellJournal(k *journalCheck) error {
+	if c.json {
+		if err := c.printJSON(k); err != nil {
+			return err
+		}
+	} else {
+		for _, text := range k.Missing {
+			fmt.Fprintln(c.out, text)
+		}
+		fmt.Fprintf(c.out, "%s in the journal, %s on record, %d of them held, %d not as acknowledged\n",
+			plural(k.Lines, "line"), plural(k.Messages, "message"), k.Held, len(k.Missing))
+	}
+	if len(k.Missing) > 0 {
+		return foundError{errors.New("not everything that was acknowledged is on record")}
+	}
+	return nil
+}
