@@ -231,12 +231,11 @@ func (t *transaction) perform(ctx context.Context, it *item) error {
 	f := t.feeds[it.act.row.Plant]
 	at := f.tick(t.now)
 	err := it.act.write(ctx, t.session, fromMicros(at))
-	if fault.Of(err) != nil {
-		it.err = err
-		return nil
-	}
-	if err == nil {
+	switch {
+	case err == nil:
 		t.addActAt(f, it.act.row, at)
+	case fault.Of(err) != nil:
+		it.err, err = err, nil
 	}
 	return err
 }

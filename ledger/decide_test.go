@@ -10,23 +10,6 @@ import (
 	"github.com/gapless/gapless/fault"
 )
 
-// recordAll is the smallest Decide: every draft is a new statement, a fault holds.
-func recordAll(w *Working, e *Entry) Decision {
-	if known, ok := w.Inbox[e.Message.Key()]; ok && known.Digest == e.Message.Digest && !known.Held {
-		return Decision{Outcome: Duplicate, Version: known.Version}
-	}
-	if e.Fault != nil {
-		return Decision{Outcome: Held, Version: 1, Keep: true, Fault: e.Fault, Waits: e.Waits}
-	}
-	d := Decision{Outcome: Recorded, Version: 1, Keep: true}
-	for i := range e.Drafts {
-		draft := e.Drafts[i]
-		draft.Statement = 1
-		d.Drafts = append(d.Drafts, draft)
-	}
-	return d
-}
-
 // restating is a Decide with the rules that the ledger's promises are about: the
 // same content changes nothing; other content restates where the entry says so,
 // else it is a conflict; a slot that is gone is reversed; objects are folded in

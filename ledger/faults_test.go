@@ -27,7 +27,6 @@ var errInjected = errors.New("injected")
 func TestEveryStepOfACommitCanFail(t *testing.T) {
 	type want struct {
 		answered bool // the entries are acknowledged although the step fails
-		onRecord bool // what was not acknowledged is on record all the same
 		reason   *fault.Reason
 	}
 	matrix := map[string]struct{ once, always want }{
@@ -259,7 +258,7 @@ func TestAServerProcessThatDiesInACommitLosesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer killer.Close()
+			defer killer.Close() //nolint:errcheck // it only ended sessions
 			armed := true
 			kill := func(at string) {
 				if armed && at == place {
@@ -320,7 +319,7 @@ func TestALockedSQLiteFileIsWaitedFor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.Close()
+	defer other.Close() //nolint:errcheck // the file goes with the test
 	conn, err := other.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ func TestNoWakeUpIsLostBetweenTwoNodesWhateverTheOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer db.Close() //nolint:errcheck // it only looked
 	waits, ends := openNode(t, dsn), openNode(t, dsn)
 	pair := func(name string) (a, b *Entry) {
 		ref := event.Ref("bom/" + name)

@@ -164,7 +164,7 @@ func TestSQLiteKeepsWhatItAcknowledges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer db.Close() //nolint:errcheck // the file goes with the test
 	var check string
 	if err := db.QueryRowContext(t.Context(), "pragma integrity_check").Scan(&check); err != nil || check != "ok" {
 		t.Errorf("integrity_check: %s, %v", check, err)
