@@ -64,10 +64,8 @@ func BenchmarkFloor(b *testing.B) {
 					if err := s.begin(b.Context()); err != nil {
 						b.Fatal(err)
 					}
-					for _, to := range writeOrder {
-						if err := s.insert(b.Context(), to, t.rows[to]); err != nil {
-							b.Fatal(err)
-						}
+					if err := s.insertAll(b.Context(), writeOrder[:], t.rows); err != nil {
+						b.Fatal(err)
 					}
 					if err := s.commit(b.Context()); err != nil {
 						b.Fatal(err)

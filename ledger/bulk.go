@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // column is one column of a table that is written in bulk.
@@ -44,15 +47,8 @@ func (t *table) names() string {
 // cut greedily. Larger ones gain nothing (measured) and cost memory.
 var chunks = [...]int{64, 32, 16, 8, 4, 2, 1}
 
-// insert writes rows in as few statements as the database likes best: arrays and
-// unnest on PostgreSQL, multi-row values on SQLite.
+// insert writes rows into SQLite in multi-row statements.
 func (s *session) insert(ctx context.Context, t *table, rows [][]any) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	if s.dialect == postgres {
-		return s.insertArrays(ctx, t, rows)
-	}
 	for _, size := range chunks {
 		for len(rows) >= size {
 			args := make([]any, 0, size*len(t.columns))
@@ -97,12 +93,61 @@ func (t *table) values(rows int) string {
 	return b.String()
 }
 
-func (s *session) insertArrays(ctx context.Context, t *table, rows [][]any) error {
-	args := make([]any, len(t.columns))
-	casts := make([]string, len(t.columns))
+// insertAll writes the rows of several tables in their order. PostgreSQL gets all
+// statements in one round trip.
+func (s *session) insertAll(ctx context.Context, tables []*table, rows map[*table][][]any) error {
+	if s.dialect != postgres {
+		for _, t := range tables {
+			if err := s.insert(ctx, t, rows[t]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	var batch pgx.Batch
+	for _, t := range tables {
+		if len(rows[t]) == 0 {
+			continue
+		}
+		args, err := t.arrays(rows[t])
+		if err != nil {
+			return err
+		}
+		batch.Queue(s.unnest(t), args...)
+	}
+	err := s.conn.Raw(func(driver any) error {
+		conn, ok := driver.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("the driver's connection is a %T", driver)
+		}
+		return conn.Conn().SendBatch(ctx, &batch).Close()
+	})
+	if err != nil {
+		return fmt.Errorf("insert: %w", err)
+	}
+	return nil
+}
+
+// unnest is the statement that inserts any number of rows from one array for each
+// column.
+func (s *session) unnest(t *table) string {
+	key := bulkKey{t, 0}
+	text, ok := s.bulk[key]
+	if !ok {
+		casts := make([]string, len(t.columns))
+		for i, c := range t.columns {
+			casts[i] = fmt.Sprintf("$%d::%s", i+1, c.kind.array())
+		}
+		text = fmt.Sprintf("insert into %s (%s) select * from unnest(%s) %s", t.name, t.names(), strings.Join(casts, ", "), t.conflict)
+		s.bulk[key] = text
+	}
+	return text
+}
+
+// arrays are the rows by column.
+func (t *table) arrays(rows [][]any) (args []any, err error) {
+	args = make([]any, len(t.columns))
 	for i, c := range t.columns {
-		casts[i] = fmt.Sprintf("$%d::%s", i+1, c.kind.array())
-		var err error
 		switch c.kind {
 		case textColumn:
 			args[i], err = transpose[string](rows, i)
@@ -112,15 +157,10 @@ func (s *session) insertArrays(ctx context.Context, t *table, rows [][]any) erro
 			args[i], err = transpose[[]byte](rows, i)
 		}
 		if err != nil {
-			return fmt.Errorf("insert into %s: %w", t.name, err)
+			return nil, fmt.Errorf("insert into %s: %w", t.name, err)
 		}
 	}
-	statement := fmt.Sprintf("insert into %s (%s) select * from unnest(%s) %s",
-		t.name, t.names(), strings.Join(casts, ", "), t.conflict)
-	if err := s.exec(ctx, statement, args...); err != nil {
-		return fmt.Errorf("insert into %s: %w", t.name, err)
-	}
-	return nil
+	return args, nil
 }
 
 // transpose takes one column out of the rows. A value of another type is a fault

@@ -512,10 +512,8 @@ func (t *transaction) write(ctx context.Context) error {
 	if err := t.release(ctx); err != nil {
 		return err
 	}
-	for _, to := range writeOrder {
-		if err := t.insert(ctx, to, t.rows[to]); err != nil {
-			return err
-		}
+	if err := t.insertAll(ctx, writeOrder[:], t.rows); err != nil {
+		return err
 	}
 	if err := t.findWoken(ctx); err != nil {
 		return err
