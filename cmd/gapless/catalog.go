@@ -23,17 +23,16 @@ events there are and what they mean, what systems call things, who may say what,
 how messages become events. It is a folder of YAML files, best kept in git. Each
 file carries its own examples, and they are run.
 
-  gapless catalog init graz                       a small catalog to begin with
+Where no folder is named, it is the one you are in. docs/first-plant.md leads
+through all of it in ten minutes; docs/catalog.md is the reference.`,
+		Example: `  gapless catalog init graz                       a small catalog to begin with
   gapless catalog lint graz                       what is wrong, with file and line
   gapless catalog test graz                       run every example
   gapless catalog try graz graz-mes shift-report report.csv
                                                   what would become of a message
   gapless catalog diff graz-released.zip graz     what a change means
   gapless catalog docs graz --out graz-pages      pages for people
-  gapless catalog export graz graz-7.zip          pack a revision into one file
-
-Where no folder is named, it is the one you are in. docs/first-plant.md leads
-through all of it in ten minutes; docs/catalog.md is the reference.`,
+  gapless catalog export graz graz-7.zip          pack a revision into one file`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

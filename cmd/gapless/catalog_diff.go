@@ -26,9 +26,8 @@ lifecycles are run with the new definitions, so that what they do differently is
 told even where their own file is the same.
 
 A new version of a contract beside the old one breaks nobody. Exit code 3 where a
-change breaks senders or readers.
-
-  gapless catalog diff graz-released.zip graz
+change breaks senders or readers.`,
+		Example: `  gapless catalog diff graz-released.zip graz
   git worktree add /tmp/main main && gapless catalog diff /tmp/main/graz graz`,
 		Args: arguments(cobra.ExactArgs(2)),
 		RunE: func(_ *cobra.Command, args []string) error { return c.catalogDiff(args[0], args[1]) },
@@ -147,13 +146,12 @@ func (c *cli) catalogDocsCommand() *cobra.Command {
 		Long: `Writes the catalog as Markdown pages: events and their fields, kinds of objects,
 lifecycles with their diagrams, policies with their reasons, code lists with what
 systems call them, messages and what becomes of them, systems and plants. The
-pages are a function of the catalog alone, so they can be kept in git beside it.
-
-  gapless catalog docs graz --out graz-pages`,
-		Args: arguments(cobra.MaximumNArgs(1)),
-		RunE: func(_ *cobra.Command, args []string) error { return c.catalogDocs(folderOf(args), out) },
+pages are a function of the catalog alone, so they can be kept in git beside it.`,
+		Example: `  gapless catalog docs graz --out graz-pages`,
+		Args:    arguments(cobra.MaximumNArgs(1)),
+		RunE:    func(_ *cobra.Command, args []string) error { return c.catalogDocs(folderOf(args), out) },
 	}
-	cmd.Flags().StringVar(&out, "out", "", "folder that the pages are written to")
+	cmd.Flags().StringVar(&out, "out", "", "`FOLDER` that the pages are written to")
 	return cmd
 }
 
@@ -219,9 +217,8 @@ func (c *cli) catalogExportCommand() *cobra.Command {
 		Long: `Packs the catalog and the standard catalog below it into one file, so that this
 very revision can be read again by a later program: to compare with it, or to tell
 in five years why a message became what it became. The same files pack to the same
-bytes. A file that holds something else is not written over.
-
-  gapless catalog export graz graz-7.zip
+bytes. A file that holds something else is not written over.`,
+		Example: `  gapless catalog export graz graz-7.zip
   gapless catalog diff graz-7.zip graz`,
 		Args: arguments(cobra.RangeArgs(1, 2)),
 		RunE: func(_ *cobra.Command, args []string) error {

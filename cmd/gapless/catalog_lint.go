@@ -16,7 +16,7 @@ import (
 func (c *cli) catalogInitCommand() *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
-		Use:   "init DIR [--name NAME]",
+		Use:   "init DIR",
 		Short: "begin a catalog",
 		Long: `Writes a small catalog for one plant into a new or empty folder: a system that
 sends shift reports as CSV, what it calls units, scrap reasons and materials, one
@@ -24,14 +24,13 @@ policy of the plant's own. It lints, its cases pass, and its comments teach: cha
 it until it is yours.
 
 The name is that of the plant, and stands in file names and refs; it is the last
-part of DIR where --name does not say otherwise.
-
-  gapless catalog init graz
+part of DIR where --name does not say otherwise.`,
+		Example: `  gapless catalog init graz
   gapless catalog init . --name graz`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error { return c.catalogInit(args[0], name) },
 	}
-	cmd.Flags().StringVar(&name, "name", "", "name of the plant, for example graz")
+	cmd.Flags().StringVar(&name, "name", "", "`NAME` of the plant, for example graz")
 	return cmd
 }
 
@@ -112,9 +111,8 @@ do not compile or are not exact, definitions without examples, a new version of 
 contract that refuses what the one before takes. Nothing is changed.
 
 An error keeps the catalog from being used; a warning wants to be looked at.
-Exit code 3 where there is an error, with --strict for warnings too.
-
-  gapless catalog lint
+Exit code 3 where there is an error, with --strict for warnings too.`,
+		Example: `  gapless catalog lint
   gapless catalog lint graz --strict
   gapless catalog lint graz --json`,
 		Args: arguments(cobra.MaximumNArgs(1)),
@@ -184,7 +182,7 @@ func (v lintView) summary() string {
 func (c *cli) catalogTestCommand() *cobra.Command {
 	var verbose bool
 	cmd := &cobra.Command{
-		Use:   "test [DIR] [-v]",
+		Use:   "test [DIR]",
 		Short: "run the examples of every definition",
 		Long: `Runs what the definitions say about themselves: events that contracts take and
 refuse, cases of policies, lifecycles and mappings; and holds every event that a
@@ -192,9 +190,8 @@ mapping makes in a case against its contract. The examples of the standard catal
 are run too, since a replaced file may break one.
 
 A case that fails is shown with file and line, what was expected and what came.
-Exit code 3 where a case fails or the catalog has errors.
-
-  gapless catalog test
+Exit code 3 where a case fails or the catalog has errors.`,
+		Example: `  gapless catalog test
   gapless catalog test graz -v`,
 		Args: arguments(cobra.MaximumNArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error { return c.catalogTest(folderOf(args), verbose) },

@@ -37,21 +37,18 @@ reads the records, maps, identifies, checks and judges each, and shows the event
 which source field gave each target field its value, the figures, what policies
 say, and what stands against it with the remedy. Nothing is sent and nothing kept.
 
-What a hub would look up must be given here:
-  --lookup NAME=FILE  the body of reference data, JSON: by the name of the lookup in
-                      the mapping, for every record, or by ref
-  --local KIND/ID=REF what an identifier of the system stands for, where
-                      cross-references/ does not say it; what nobody resolves gets a
-                      stand-in, so that the rest can be checked
-  --state REF=FILE    the state of an object, JSON, for policies that read it
-
-  gapless catalog try graz graz-mes shift-report report.csv
-  pbpaste | gapless catalog try graz graz-mes shift-report
-  gapless catalog try graz erp order - --lookup bill=bill.json --json
+What a hub would look up must be given here: bodies of reference data, by the name of
+the lookup in the mapping or by ref (--lookup), what the system's own identifiers
+stand for where cross-references/ does not say it (--local), states of objects for
+policies that read them (--state). An identifier that nobody resolves gets a
+stand-in, so that the rest can be checked.
 
 The format is told by the name of the file, else by the content and the mapping;
 the same record may always be given as JSON. Exit code 3 where a record would be
 held or a policy forbids an event.`,
+		Example: `  gapless catalog try graz graz-mes shift-report report.csv
+  pbpaste | gapless catalog try graz graz-mes shift-report
+  gapless catalog try graz erp order - --lookup bill=bill.json --json`,
 		Args: arguments(cobra.RangeArgs(2, 4)),
 		RunE: func(_ *cobra.Command, args []string) error {
 			t.place(args)
@@ -59,11 +56,11 @@ held or a policy forbids an event.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVar(&t.lookups, "lookup", nil, "NAME=FILE: body of reference data; may be repeated")
-	flags.StringArrayVar(&t.local, "local", nil, "KIND/ID=REF: what a local identifier stands for; may be repeated")
-	flags.StringArrayVar(&t.states, "state", nil, "REF=FILE: state of an object; may be repeated")
-	flags.StringVar(&t.kind, "format", "", "json, ndjson, csv, xlsx or xml, where name and content do not tell")
-	flags.IntVar(&t.shown, "records", 3, "how many records are shown in full; the others only where something stands against them; 0 for all")
+	flags.StringArrayVar(&t.lookups, "lookup", nil, "body of reference data, `NAME=FILE`; may be given more than once")
+	flags.StringArrayVar(&t.local, "local", nil, "what a local identifier stands for, `KIND/ID=REF`; may be given more than once")
+	flags.StringArrayVar(&t.states, "state", nil, "state of an object, `REF=FILE`; may be given more than once")
+	flags.StringVar(&t.kind, "format", "", "`FORM` of the content: json, ndjson, csv, xlsx or xml, where name and content do not tell")
+	flags.IntVar(&t.shown, "records", 3, "how many records, `N`, are shown in full; the others only where something stands against them; 0 for all")
 	return cmd
 }
 
