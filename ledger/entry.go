@@ -271,5 +271,4 @@ type Result struct {
 	Events   []string // ids of the events that stand for the message
 	Recorded time.Time
 	Fault    *fault.Fault // with Held
-	Woken    []string     // keys of messages that waited for what was recorded
 }

@@ -27,7 +27,7 @@ func (l *Ledger) keep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-checkpoint.C:
-			l.logged("checkpoint", l.checkpointWAL(ctx))
+			l.logged("checkpoint", l.tendWAL(ctx))
 		case <-daily.C:
 			l.logged("make partitions", l.store.makePartitions(ctx, l.cfg.Clock()))
 			l.logged("trim batch ids", l.trimCommits(ctx))
@@ -41,17 +41,36 @@ func (l *Ledger) logged(what string, err error) {
 	}
 }
 
-// checkpointWAL moves committed pages into the database file. It runs beside the
-// writer on a connection of its own; readers are short, so it always gets through.
-func (l *Ledger) checkpointWAL(ctx context.Context) error {
+// walWorth is the size of the WAL from which moving its pages is worth while, in
+// bytes: a page that many commits have touched is then written once.
+const walWorth = 16 << 20
+
+// tendWAL moves committed pages into the database file, once they are many or
+// nothing has been committed for a while.
+func (l *Ledger) tendWAL(ctx context.Context) error {
 	if l.store.dialect != sqlite3 {
 		return nil
 	}
+	commits := l.Counts().Commits
+	busy := commits != l.commitsBefore
+	l.commitsBefore = commits
+	if info, err := os.Stat(l.walFile()); err != nil || busy && info.Size() < walWorth {
+		return nil //nolint:nilerr // without a WAL there is nothing to move
+	}
+	return l.checkpointWAL(ctx)
+}
+
+// checkpointWAL moves committed pages into the database file. It runs beside the
+// writer on a connection of its own; readers are short, so it always gets through.
+func (l *Ledger) checkpointWAL(ctx context.Context) error {
 	l.checkpointing.Lock()
 	defer l.checkpointing.Unlock()
-	var busy, log, moved int
-	return l.store.chores.QueryRowContext(ctx, "pragma wal_checkpoint(passive)").Scan(&busy, &log, &moved)
+	var blocked, log, moved int
+	return l.store.chores.QueryRowContext(ctx, "pragma wal_checkpoint(passive)").Scan(&blocked, &log, &moved)
 }
+
+// walFile is the path of the WAL.
+func (l *Ledger) walFile() string { return strings.TrimPrefix(l.cfg.Database, "sqlite:") + "-wal" }
 
 // walLimit is the size of the WAL from which the committer itself makes it start
 // over, in bytes. Under constant load only the writer can do that.
@@ -64,7 +83,7 @@ func (c *committer) restartWAL(ctx context.Context) {
 	if c.session == nil || c.session.dialect != sqlite3 || time.Now().Before(c.restartAfter) {
 		return
 	}
-	info, err := os.Stat(strings.TrimPrefix(c.ledger.cfg.Database, "sqlite:") + "-wal")
+	info, err := os.Stat(c.ledger.walFile())
 	if err != nil || info.Size() < walLimit {
 		return
 	}

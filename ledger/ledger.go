@@ -97,6 +97,8 @@ type Ledger struct {
 	moved  chan struct{} // closed and replaced at each commit: wakes those who follow the feed
 	counts Counts
 
+	commitsBefore int64 // at the last look of the keeper, which owns it
+
 	diskChecked atomic.Int64 // unix milliseconds
 	diskFull    atomic.Bool
 

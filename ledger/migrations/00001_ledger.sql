@@ -135,7 +135,7 @@ create table objects (
 	plant    text    not null,
 	position bigint  not null,
 	recorded bigint  not null
-);
+){clustered};
 
 create table relations (
 	from_ref text   not null,

@@ -236,7 +236,7 @@ CREATE TABLE objects (
 	plant    text    not null,
 	position bigint  not null,
 	recorded bigint  not null
-)
+) without rowid
 
 CREATE TABLE principals (
 	name     text   not null primary key,
