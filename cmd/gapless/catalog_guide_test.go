@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/gapless/gapless/catalog"
 )
@@ -85,8 +86,29 @@ func (p *pageReader) console(text string) {
 		all = append(all, typed{command: command})
 	}
 	for _, step := range all {
-		p.compare(step, p.run(step.command))
+		output := p.run(step.command)
+		if strings.HasPrefix(step.command, "gapless held") {
+			output = p.patiently(step, output)
+		}
+		if different := differs(step.shown, output); different != "" {
+			p.t.Fatalf("$ %s\n%s\nit came\n%s", step.command, different, output)
+		}
 	}
+}
+
+// patiently asks what is held until it is as the page shows, for twenty seconds:
+// a message goes on by itself a moment after the hub has said that it listens.
+func (p *pageReader) patiently(step typed, output string) string {
+	every := time.NewTicker(100 * time.Millisecond)
+	defer every.Stop()
+	for range 200 {
+		if differs(step.shown, output) == "" {
+			break
+		}
+		<-every.C
+		output = p.run(step.command)
+	}
+	return output
 }
 
 func (p *pageReader) run(command string) string {
@@ -147,19 +169,19 @@ func (p *pageReader) serve(command string) string {
 // times of recording, cursors.
 var varying = regexp.MustCompile(`127\.0\.0\.1:[0-9]+|[0-9a-f]{12,}|key [a-z0-9]{16} |[0-9-]{10}T[0-9:.]+Z`)
 
-// compare wants every shown line in the output, in this order; only "..." stands
-// for lines that are not shown.
-func (p *pageReader) compare(step typed, output string) {
-	p.t.Helper()
-	if len(step.shown) == 0 {
-		return
+// differs tells in what way the output is not what is shown, "" for in none:
+// every shown line is there, in this order; only "..." stands for lines that are
+// not shown.
+func differs(shown []string, output string) string {
+	if len(shown) == 0 {
+		return ""
 	}
 	plain := func(line string) string {
 		return strings.TrimRight(varying.ReplaceAllString(line, "*"), " ")
 	}
 	lines := strings.Split(strings.TrimSuffix(output, "\n"), "\n")
 	at, gap := 0, false
-	for _, want := range step.shown {
+	for _, want := range shown {
 		if want == "..." {
 			gap = true
 			continue
@@ -168,13 +190,14 @@ func (p *pageReader) compare(step typed, output string) {
 			at++
 		}
 		if at >= len(lines) || plain(lines[at]) != plain(want) {
-			p.t.Fatalf("$ %s\nthe page shows\n  %s\nit came\n%s", step.command, want, output)
+			return "the page shows\n  " + want
 		}
 		at, gap = at+1, false
 	}
 	if at < len(lines) && !gap {
-		p.t.Fatalf("$ %s\nthe page does not show\n  %s\nof\n%s", step.command, lines[at], output)
+		return "the page does not show\n  " + lines[at]
 	}
+	return ""
 }
 
 // change makes a change of a file: lines that go, come, and stay around them.
