@@ -100,7 +100,7 @@ func (a *account) verify(ctx context.Context, data string) error {
 const topOrders = 10
 
 func (a *account) print(w io.Writer) {
-	fmt.Fprintf(w, "\nOn record: %s versions of messages, %s events.\n", grouped(fmt.Sprint(a.Messages)), grouped(fmt.Sprint(a.Events)))
+	fmt.Fprintf(w, "\nOn record: %s versions of messages, %s events.\n", count(a.Messages), count(a.Events))
 	for _, s := range a.Stopped {
 		if s.Outcome == "refused" {
 			fmt.Fprintf(w, "Refused: %d, %s, for example %s.\n", s.Count, s.Title, s.example())

@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string, s streams, getenv func(string) stri
 	if isTerminal(s.out) {
 		c.out = screen{s.out}
 	}
-	root := c.rootCommand()
+	root := c.rootCommand() //nolint:contextcheck // commands take the context from cmd.Context
 	root.SetArgs(args)
 	root.SetIn(s.in)
 	root.SetOut(c.out)

@@ -141,7 +141,7 @@ func (d *demo) makeMonth(context.Context) error {
 }
 
 // makeCatalog puts the example's catalog where it can be looked at.
-func (d *demo) makeCatalog(context.Context) error {
+func (d *demo) makeCatalog(ctx context.Context) error {
 	folder := filepath.Join(d.folder, "catalog")
 	if err := os.RemoveAll(folder); err != nil {
 		return err
@@ -153,14 +153,14 @@ func (d *demo) makeCatalog(context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.server = server{Config: gapless.Config{Data: d.folder, Listen: freeListen("127.0.0.1:8470"), Version: programVersion(), Log: log}}
+	d.server = server{Config: gapless.Config{Data: d.folder, Listen: freeListen(ctx, "127.0.0.1:8470"), Version: programVersion(), Log: log}}
 	d.server.Catalog, err = d.loadCatalog(folder, d.folder)
 	return err
 }
 
 // freeListen is the address where nobody listens there, else one with any free port.
-func freeListen(address string) string {
-	l, err := net.Listen("tcp", address) //nolint:noctx // closed at once
+func freeListen(ctx context.Context, address string) string {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
 		return "127.0.0.1:0"
 	}
@@ -179,7 +179,7 @@ func (d *demo) makeKeys(ctx context.Context) error {
 		return nil // of the demo before, whose ledger is kept
 	}
 	password := rand.Text()
-	text := explorer + ":" + password + "\n"
+	lines := []string{explorer + ":" + password}
 	p := place{data: d.folder}
 	err := p.writing(ctx, func(ctx context.Context, l *ledger.Ledger) error {
 		grants := []ledger.Grant{{Role: ledger.Steward}, {Role: ledger.Quality}}
@@ -191,14 +191,14 @@ func (d *demo) makeKeys(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			text += system + " " + key + "\n"
+			lines = append(lines, system+" "+key)
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(d.keys, []byte(text), 0o600)
+	return os.WriteFile(d.keys, []byte(strings.Join(lines, "\n")+"\n"), 0o600)
 }
 
 func systemsWithMessages(cat *catalog.Catalog) []string {

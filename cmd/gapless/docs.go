@@ -148,7 +148,7 @@ func writeCommand(b *strings.Builder, cmd *cobra.Command) {
 	if cmd.Runnable() && !cmd.HasAvailableSubCommands() || cmd.HasAvailableLocalFlags() {
 		fmt.Fprintf(b, "```\n%s\n```\n\n", strings.TrimSuffix(cmd.UseLine(), " [flags]"))
 	}
-	fmt.Fprintf(b, "%s\n", strings.TrimSpace(cmd.Long))
+	b.WriteString(markdown(cmd.Long))
 	if cmd.Example != "" {
 		fmt.Fprintf(b, "\n```\n%s\n```\n", dedent(cmd.Example))
 	}
@@ -167,6 +167,21 @@ func writeCommand(b *strings.Builder, cmd *cobra.Command) {
 	if rows != "" {
 		fmt.Fprintf(b, "\n| flag | value | where nothing is said | meaning |\n|---|---|---|---|\n%s", rows)
 	}
+}
+
+// markdown is the text of a help page with its indented paragraphs as code.
+func markdown(help string) string {
+	var b strings.Builder
+	for i, paragraph := range strings.Split(strings.TrimSpace(help), "\n\n") {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		if strings.HasPrefix(paragraph, "  ") {
+			paragraph = "```\n" + dedent(paragraph) + "\n```"
+		}
+		b.WriteString(paragraph + "\n")
+	}
+	return b.String()
 }
 
 func dedent(text string) string {

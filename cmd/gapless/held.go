@@ -85,7 +85,7 @@ func (c *cli) printHeld(all []api.ExceptionView) {
 	}
 	t := newTable(">held", "reason", "class", "message", "for")
 	for _, g := range groups {
-		t.add(fmt.Sprint(counts[g]), g.reason, g.class, g.system, g.owner)
+		t.add(count(counts[g]), g.reason, g.class, g.system, g.owner)
 	}
 	t.write(c.out, "")
 	fmt.Fprintln(c.out)

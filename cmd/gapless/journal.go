@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -114,7 +115,7 @@ Exit code 3 says that something that was acknowledged is not on record.`,
 // journalCheck compares a journal with what is on record.
 type journalCheck struct {
 	client *client
-	seen   map[string]string // id of the message by system's id and file's row
+	seen   map[string]string // key of the message by system's id and file's row
 
 	Lines    int      `json:"lines"`
 	Messages int      `json:"messages"` // distinct
@@ -154,13 +155,14 @@ func (k *journalCheck) file(ctx context.Context, name string, line *progress) er
 	return lines.Err()
 }
 
-// same wants one message for one row.
+// same wants one message for one row, whichever version of it.
 func (k *journalCheck) same(l *journalLine) {
 	row := fmt.Sprintf("%s row %d id %s", l.File, l.Row, l.ID)
-	if before := k.seen[row]; before != "" && before != l.Message {
-		k.Missing = append(k.Missing, fmt.Sprintf("%s was acknowledged as message %s and as %s", row, before, l.Message))
+	key, _, _ := strings.Cut(l.Message, ".")
+	if before := k.seen[row]; before != "" && before != key {
+		k.Missing = append(k.Missing, fmt.Sprintf("%s was acknowledged as message %s and as %s", row, before, key))
 	}
-	k.seen[row] = l.Message
+	k.seen[row] = key
 }
 
 func (k *journalCheck) message(ctx context.Context, l *journalLine) error {

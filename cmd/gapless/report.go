@@ -157,14 +157,14 @@ func printProduction(w io.Writer, p *api.ProductionView, totals bool) {
 
 // totalsLine sums a report up in one line that a script can compare.
 func totalsLine(p *api.ProductionView, t *api.FiguresView) string {
-	line := fmt.Sprintf("total=%s good=%s rejected=%s orders=%d", t.Total, t.Good, t.Rejected, p.Orders)
+	parts := []string{"total=" + t.Total, "good=" + t.Good, "rejected=" + t.Rejected, "orders=" + strconv.Itoa(p.Orders)}
 	for _, x := range extraColumns(&api.ProductionView{Rows: []api.FiguresView{*t}}) {
-		line += fmt.Sprintf(" %s=%s", x.name, x.of(t))
+		parts = append(parts, x.name+"="+x.of(t))
 	}
 	if len(p.Totals) > 1 {
-		line += " unit=" + t.Unit
+		parts = append(parts, "unit="+t.Unit)
 	}
-	return line
+	return strings.Join(parts, " ")
 }
 
 // An extra column is shown only where it holds anything.

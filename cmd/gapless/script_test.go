@@ -277,7 +277,8 @@ func field(ts *testscript.TestScript, neg bool, args []string) {
 	var value any
 	ts.Check(json.NewDecoder(strings.NewReader(ts.ReadFile("stdout"))).Decode(&value))
 	for name := range strings.SplitSeq(args[0], ".") {
-		object, ok := value.(map[string]any)
+		object, _ := value.(map[string]any)
+		var ok bool
 		if value, ok = object[name]; !ok {
 			ts.Fatalf("there is no %s", args[0])
 		}

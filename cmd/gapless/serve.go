@@ -134,11 +134,11 @@ func (p *place) flags(cmd *cobra.Command) {
 }
 
 // open opens a ledger that is there already, unless it may be made.
-func (p *place) open(ctx context.Context, make bool) (*ledger.Ledger, error) {
+func (p *place) open(ctx context.Context, mayMake bool) (*ledger.Ledger, error) {
 	database := p.database
 	if database == "" {
 		database = gapless.DatabaseIn(p.data)
-		if make {
+		if mayMake {
 			if err := os.MkdirAll(p.data, 0o700); err != nil {
 				return nil, fmt.Errorf("make the data folder: %w", err)
 			}

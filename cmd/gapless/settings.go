@@ -48,7 +48,7 @@ func settings() []setting {
 func declare(cmd *cobra.Command, flag string, target any) {
 	i := slices.IndexFunc(settings(), func(s setting) bool { return s.flag == flag })
 	if i < 0 {
-		panic("no setting is called " + flag)
+		panic("no setting is called " + flag) //nolint:forbidigo // a name that is wrong is a fault of this program
 	}
 	s, flags := settings()[i], cmd.Flags()
 	help := fmt.Sprintf("%s (%s)", s.help, s.env)
@@ -67,7 +67,7 @@ func declare(cmd *cobra.Command, flag string, target any) {
 	f := flags.Lookup(s.flag)
 	f.DefValue = s.fallback
 	if err := f.Value.Set(s.fallback); err != nil {
-		panic("setting " + flag + ": " + err.Error())
+		panic("setting " + flag + ": " + err.Error()) //nolint:forbidigo // a fallback that is wrong is a fault of the table
 	}
 	f.Annotations = map[string][]string{environment: {s.env}}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -71,10 +72,13 @@ func grouped(decimal string) string {
 	return sign + b.String()
 }
 
+// count is a whole number in groups of three.
+func count[N int | int64](n N) string { return grouped(strconv.FormatInt(int64(n), 10)) }
+
 // plural is "1 row", "2 rows".
 func plural(n int, one string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return grouped(fmt.Sprint(n)) + " " + one + "s"
+	return count(n) + " " + one + "s"
 }

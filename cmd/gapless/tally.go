@@ -51,7 +51,7 @@ func (t *tally) String() string {
 		what string
 	}{{t.Recorded, "recorded"}, {t.Corrected, "corrected"}, {t.Duplicate, "duplicate"}, {t.Held, "held"}, {t.Refused, "refused"}} {
 		if p.n > 0 {
-			parts = append(parts, grouped(fmt.Sprint(p.n))+" "+p.what)
+			parts = append(parts, count(p.n)+" "+p.what)
 		}
 	}
 	if len(parts) == 0 {
@@ -149,7 +149,7 @@ func (o *outcome) print(w io.Writer) {
 		fmt.Fprintf(w, "%d files, %s\n", len(o.Files), &o.Total)
 	}
 	for _, s := range o.Stopped {
-		fmt.Fprintf(w, "\n%s %s: %s (%s)\n", grouped(fmt.Sprint(s.Count)), s.Outcome, s.Title, s.Reason)
+		fmt.Fprintf(w, "\n%s %s: %s (%s)\n", count(s.Count), s.Outcome, s.Title, s.Reason)
 		fmt.Fprintf(w, "  for example %s\n", s.example())
 		fmt.Fprintf(w, "  %s\n", s.Remedy)
 	}

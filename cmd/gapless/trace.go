@@ -99,18 +99,18 @@ func stateText(t *api.TraceView) string {
 	if status == "" {
 		return ""
 	}
-	text := ": " + status
+	parts := []string{": " + status}
 	if since, _ := t.State["since"].(string); since != "" {
-		text += " since " + inPlantTime(since, t.Lines)
+		parts[0] += " since " + inPlantTime(since, t.Lines)
 	}
 	open, _ := t.State["open"].(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(open)) {
 		keys, _ := open[name].([]any)
 		if len(keys) > 0 {
-			text += fmt.Sprintf("; open %s: %s", name, strings.Trim(fmt.Sprint(keys), "[]"))
+			parts = append(parts, fmt.Sprintf("open %s: %s", name, strings.Trim(fmt.Sprint(keys), "[]")))
 		}
 	}
-	return text
+	return strings.Join(parts, "; ")
 }
 
 // inPlantTime is a moment as the event that it is about writes it, in the time of

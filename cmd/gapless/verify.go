@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -71,7 +72,7 @@ func (c *cli) verify(ctx context.Context, v *verification) error {
 	}
 	line := c.progress()
 	options.Progress = func(done, total int64) {
-		line.show("%d%% of about %s rows", done*100/max(total, 1), grouped(fmt.Sprint(total)))
+		line.show("%d%% of about %s rows", done*100/max(total, 1), count(total))
 	}
 	report, err := l.Verify(ctx, options)
 	line.clear()
@@ -144,7 +145,7 @@ func printVerified(w io.Writer, r *ledger.VerifyReport) {
 		if k.Found > 0 {
 			mark = "RED"
 		}
-		t.add(mark, k.Name, grouped(fmt.Sprint(k.Looked)), grouped(fmt.Sprint(k.Found)), fmt.Sprint(k.Promise))
+		t.add(mark, k.Name, count(k.Looked), count(k.Found), strconv.Itoa(k.Promise))
 	}
 	t.write(w, "")
 	for _, k := range r.Checks {
@@ -156,7 +157,7 @@ func printVerified(w io.Writer, r *ledger.VerifyReport) {
 			fmt.Fprintf(w, "  %s\n", text)
 		}
 		if rest := k.Found - int64(len(k.Findings)); rest > 0 {
-			fmt.Fprintf(w, "  and %s more\n", grouped(fmt.Sprint(rest)))
+			fmt.Fprintf(w, "  and %s more\n", count(rest))
 		}
 	}
 	for _, text := range r.Skipped {
