@@ -99,9 +99,7 @@ func (c *committer) try(ctx context.Context, b *batch) (later []*item, err error
 		}
 	}
 	c.ledger.committed(b, c.ledger.cfg.Clock().Sub(start))
-	if len(b.woken) > 0 {
-		c.ledger.cfg.Woken(b.woken)
-	}
+	c.ledger.logged("find who waited", c.wake(ctx, b))
 	return later, nil
 }
 
@@ -131,7 +129,7 @@ func (t *transaction) run(ctx context.Context) (later []*item, done bool, err er
 	if later, err = t.decideAll(ctx); err != nil {
 		return nil, false, err
 	}
-	t.batch.later = later
+	t.batch.later, t.batch.wanted, t.batch.waiting = later, t.wanted, t.waits
 	if err := t.write(ctx); err != nil {
 		return nil, false, err
 	}
@@ -515,9 +513,6 @@ func (t *transaction) write(ctx context.Context) error {
 	if err := t.insertAll(ctx, writeOrder[:], t.rows); err != nil {
 		return err
 	}
-	if err := t.findWoken(ctx); err != nil {
-		return err
-	}
 	return t.mark(ctx)
 }
 
@@ -573,18 +568,3 @@ func (t *transaction) release(ctx context.Context) error {
 	return nil
 }
 
-// findWoken looks up who waited for what this commit put on record.
-func (t *transaction) findWoken(ctx context.Context) error {
-	t.batch.woken = nil
-	if len(t.wanted) == 0 {
-		return nil
-	}
-	slices.Sort(t.wanted)
-	t.wanted = slices.Compact(t.wanted)
-	return t.each(ctx, "select distinct message from waits where "+t.dialect.isIn("wanted", "$1"), []any{t.dialect.list(t.wanted)}, func(r Row) error {
-		var message string
-		err := r.Scan(&message)
-		t.batch.woken = append(t.batch.woken, message)
-		return err
-	})
-}

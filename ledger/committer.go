@@ -41,11 +41,12 @@ type request struct {
 
 // batch is what one database transaction holds.
 type batch struct {
-	id     string
-	items  []*item
-	later  []*item // decided to go into the next commit
-	events int
-	woken  []string // keys of messages that waited for what it puts on record
+	id      string
+	items   []*item
+	later   []*item // decided to go into the next commit
+	events  int
+	wanted  []string           // waits that it may end
+	waiting map[string][][]any // rows of waits that it adds, by message version
 }
 
 // Record puts an entry on record together with what follows from it, and answers

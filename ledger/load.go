@@ -469,28 +469,35 @@ func scanFolded(r Row, more ...any) (Folded, error) {
 // loadSatisfied tells for each wait whether what it wants is on record already.
 func (t *transaction) loadSatisfied(ctx context.Context, s *touched) error {
 	for _, wanted := range s.waits {
-		kind, rest, _ := strings.Cut(wanted, ":")
-		var query string
-		args := []any{rest}
-		switch kind {
-		case "reference":
-			query = "select 1 from reference where ref = $1 and withdrawn = 0 limit 1"
-		case "message":
-			query = "select 1 from inbox where key = $1 and state = 'recorded'"
-		case "cross-reference":
-			part := strings.SplitN(rest, "/", 3)
-			query, args = "select 1 from cross_references where system = $1 and kind = $2 and id = $3 and withdrawn = 0 limit 1", []any{part[0], part[1], part[2]}
-		case "event":
-			typ, ref, _ := strings.Cut(rest, ":")
-			query, args = "select 1 from object_events where ref = $1 and type = $2 limit 1", []any{ref, typ}
-		default:
-			return fmt.Errorf("ledger.load: %q is no wait", wanted)
-		}
-		if err := t.each(ctx, query, args, func(Row) error { t.w.Satisfied[wanted] = true; return nil }); err != nil {
+		satisfied, err := t.satisfied(ctx, wanted)
+		if err != nil {
 			return err
 		}
+		t.w.Satisfied[wanted] = satisfied
 	}
 	return nil
+}
+
+func (s *session) satisfied(ctx context.Context, wanted string) (found bool, err error) {
+	kind, rest, _ := strings.Cut(wanted, ":")
+	var query string
+	args := []any{rest}
+	switch kind {
+	case "reference":
+		query = "select 1 from reference where ref = $1 and withdrawn = 0 limit 1"
+	case "message":
+		query = "select 1 from inbox where key = $1 and state = 'recorded'"
+	case "cross-reference":
+		part := strings.SplitN(rest, "/", 3)
+		query, args = "select 1 from cross_references where system = $1 and kind = $2 and id = $3 and withdrawn = 0 limit 1", []any{part[0], part[1], part[2]}
+	case "event":
+		typ, ref, _ := strings.Cut(rest, ":")
+		query, args = "select 1 from object_events where ref = $1 and type = $2 limit 1", []any{ref, typ}
+	default:
+		return false, fmt.Errorf("ledger.load: %q is no wait", wanted)
+	}
+	err = s.each(ctx, query, args, func(Row) error { found = true; return nil })
+	return found, err
 }
 
 // decodeObject reads a JSON object with exact numbers.
