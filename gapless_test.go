@@ -2,7 +2,15 @@ package gapless_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
+	"math/big"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -29,7 +37,7 @@ func exampleCatalog(t *testing.T) *catalog.Catalog {
 // start runs a hub until stop is called, which gives what Run returned.
 func start(t *testing.T, cfg gapless.Config) (url string, stop func() error) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	cfg.Ready = func(url string) { ready <- url }
 	go func() { ended <- gapless.Run(ctx, cfg) }()
@@ -59,7 +67,7 @@ func get(t *testing.T, url string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
+	defer response.Body.Close() //nolint:errcheck // it was read to its end
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +120,8 @@ func TestAHubAnswersAndLeavesNothingBehind(t *testing.T) {
 		default:
 		}
 	}
-	if _, err := (&http.Client{}).Get(url); err == nil {
+	if conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://")); err == nil {
+		_ = conn.Close()
 		t.Error("something still listens")
 	}
 }
@@ -186,4 +195,52 @@ func TestTheKeyThatSignsCheckpointsStaysTheSame(t *testing.T) {
 	if again, err := os.ReadFile(gapless.PublicKeyIn(data)); err != nil || string(again) != string(first) {
 		t.Errorf("the public key has changed: %v", err)
 	}
+}
+
+func TestAHubWithACertificateSpeaksTLS(t *testing.T) {
+	dir := t.TempDir()
+	cert, key, pool := selfSigned(t, dir)
+	url, _ := start(t, gapless.Config{Catalog: exampleCatalog(t), Data: dir, Listen: "127.0.0.1:0", TLSCert: cert, TLSKey: key})
+	if !strings.HasPrefix(url, "https://") {
+		t.Fatalf("the URL is %s", url)
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}
+	response, err := (&http.Client{Transport: transport}).Get(url + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close() //nolint:errcheck // only the status is wanted
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("healthz: %s", response.Status)
+	}
+}
+
+// selfSigned writes a certificate for 127.0.0.1 and its key.
+func selfSigned(t *testing.T, dir string) (cert, key string, pool *x509.CertPool) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key = filepath.Join(dir, "hub.crt"), filepath.Join(dir, "hub.key")
+	for name, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pool = x509.NewCertPool()
+	pool.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	return cert, key, pool
 }
