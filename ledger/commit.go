@@ -567,4 +567,3 @@ func (t *transaction) release(ctx context.Context) error {
 	}
 	return nil
 }
-
