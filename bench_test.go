@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +22,7 @@ import (
 	"github.com/gapless/gapless"
 	"github.com/gapless/gapless/catalog"
 	"github.com/gapless/gapless/ledger"
+	"github.com/gapless/gapless/report"
 )
 
 // senders is how many clients post at the same time.
@@ -81,32 +84,39 @@ func benchDatabases(b *testing.B) map[string]string {
 // startHub runs a hub until the benchmark ends; it answers its URL and a key.
 func startHub(b *testing.B, database string) (url, key string) {
 	b.Helper()
-	cat, findings := catalog.Load(os.DirFS("testdata/bench"))
-	if cat == nil {
-		b.Fatal(findings)
-	}
 	data := b.TempDir()
 	if database == "" {
 		database = filepath.Join(data, "gapless.db")
 	}
 	key = benchKey(b, database)
-	ctx, stop := context.WithCancel(b.Context())
+	url, stop := runHub(b, data, database)
+	b.Cleanup(stop)
+	return url, key
+}
+
+// runHub runs a hub until stop is called.
+func runHub(b *testing.B, data, database string) (url string, stop func()) {
+	b.Helper()
+	cat, findings := catalog.Load(os.DirFS("testdata/bench"))
+	if cat == nil {
+		b.Fatal(findings)
+	}
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // it outlives the benchmark's own context
 	ready, done := make(chan string, 1), make(chan error, 1)
 	go func() {
 		done <- gapless.Run(ctx, gapless.Config{Catalog: cat, Data: data, Database: database, Listen: "127.0.0.1:0", Ready: func(url string) { ready <- url }})
 	}()
-	b.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			b.Error(err)
-		}
-	})
 	select {
 	case url = <-ready:
 	case err := <-done:
 		b.Fatal(err)
 	}
-	return url, key
+	return url, func() {
+		cancel()
+		if err := <-done; err != nil {
+			b.Error(err)
+		}
+	}
 }
 
 func benchKey(b *testing.B, database string) string {
@@ -180,4 +190,81 @@ func post(client *http.Client, url, key, contentType string, body []byte) error 
 		err = fmt.Errorf("%s: %s", resp.Status, answer)
 	}
 	return err
+}
+
+// BenchmarkMillion fills a SQLite ledger with a million events and then measures
+// what an operator feels: how long until the hub is ready, how long the trace of
+// one lot takes, and what an idle hub holds in memory.
+func BenchmarkMillion(b *testing.B) {
+	const events = 1_000_000
+	data := b.TempDir()
+	database := filepath.Join(data, "gapless.db")
+	key := benchKey(b, database)
+	run := func() (url string, stop func()) {
+		return runHub(b, data, database)
+	}
+	url, stop := run()
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
+	var sent atomic.Int64
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for sent.Add(1000) <= events {
+				if err := post(client, url, key, "application/x-ndjson", boxesOf(1000)); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	stop()
+	runtime.GC()
+
+	began := time.Now()
+	url, stop = run()
+	ready := time.Since(began)
+	defer stop()
+	began = time.Now()
+	for range 20 {
+		fetch(b, client, url+"/v1/feed?limit=1", key)
+	}
+	feed := time.Since(began) / 20
+	l, err := ledger.Open(b.Context(), ledger.Config{Database: database})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	began = time.Now()
+	trace, err := report.TraceOf(b.Context(), l, "lot/I7/25000")
+	if err != nil {
+		b.Fatal(err)
+	}
+	took := time.Since(began)
+	var memory runtime.MemStats
+	debug.FreeOSMemory()
+	runtime.ReadMemStats(&memory)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(ready.Milliseconds()), "ready-ms")
+	b.ReportMetric(float64(took.Microseconds())/1000, "trace-ms")
+	b.ReportMetric(float64(len(trace.Lines)), "trace-lines")
+	b.ReportMetric(float64(feed.Microseconds())/1000, "feed-ms")
+	b.ReportMetric(float64(memory.Sys-memory.HeapReleased)/(1<<20), "idle-MiB")
+}
+
+func fetch(b *testing.B, client *http.Client, url, key string) {
+	b.Helper()
+	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		b.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	resp, err := client.Do(req)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+		b.Fatal(resp.Status, err)
+	}
 }
