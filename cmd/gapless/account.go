@@ -127,7 +127,7 @@ func (a *account) print(w io.Writer) {
 		scrap.add(r.Key, grouped(r.Rejected), r.Unit)
 	}
 	scrap.write(w, "")
-	fmt.Fprintf(w, "\nComplete: %s.\n", a.Complete)
+	fmt.Fprintf(w, "\nCompleteness: %s.\n", a.Complete)
 	fmt.Fprintf(w, "Counted when the month was made, not by the hub:\n%s\nCounted by the hub:\n%s\n", a.Control, a.totalsLine())
 }
 
