@@ -34,6 +34,8 @@ type preparation struct {
 	ctx  context.Context //nolint:containedctx // lives as long as prepare, which made it
 	a    *arrival
 	e    *ledger.Entry
+
+	known time.Time // reference data as on record then; zero: now
 }
 
 func newEntry(cat *catalog.Catalog) *ledger.Entry { return &ledger.Entry{Revision: cat.Digest()} }
@@ -166,7 +168,7 @@ func (p *preparation) lookups(m *mapping.Mapping) (map[string]any, *fault.Fault)
 		if at.IsZero() {
 			at = p.a.Received
 		}
-		r, err := p.flow.ledger.ReferenceAt(p.ctx, l.Ref, p.a.Plant, at, time.Time{})
+		r, err := p.flow.ledger.ReferenceAt(p.ctx, l.Ref, p.a.Plant, at, p.known)
 		switch {
 		case err == nil:
 			found[l.Name] = r.Body

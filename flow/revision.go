@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/gapless/gapless/catalog"
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/fault"
+	"github.com/gapless/gapless/ledger"
 	"github.com/gapless/gapless/mapping"
 )
 
@@ -47,15 +49,9 @@ func (f *Flow) Explain(ctx context.Context, messageID string) ([]mapping.Explana
 	if stored.Erased {
 		return nil, fault.New("flow.Explain", fault.NotFound, "message", "the raw content of %s was erased", messageID)
 	}
-	digest := ""
-	made, err := f.ledger.EventsOfMessage(ctx, stored.Key())
+	digest, known, err := f.recordedBy(ctx, &stored)
 	if err != nil {
 		return nil, err
-	}
-	for i := range made {
-		if made[i].Message == stored.StatementID() {
-			digest = made[i].Revision
-		}
 	}
 	cat, err := f.revision(ctx, digest)
 	if err != nil {
@@ -69,10 +65,27 @@ func (f *Flow) Explain(ctx context.Context, messageID string) ([]mapping.Explana
 	if err != nil {
 		return nil, fault.Wrap("flow.Explain", fault.NotReadable, "", err)
 	}
-	p := &preparation{flow: f, cat: cat, ctx: ctx, a: &arrival{Message: stored.Message, record: record}, e: newEntry(cat)}
+	p := &preparation{flow: f, cat: cat, ctx: ctx, a: &arrival{Message: stored.Message, record: record}, e: newEntry(cat), known: known}
 	lookups, missing := p.lookups(m)
 	if missing != nil {
 		return nil, missing
 	}
 	return m.Explain(record, lookups)
+}
+
+// recordedBy is the revision that made the events of a message version, and when
+// they were recorded; "" and zero for a version that made none. A later version may
+// have corrected them since.
+func (f *Flow) recordedBy(ctx context.Context, stored *ledger.StoredMessage) (revision string, at time.Time, err error) {
+	made, err := f.ledger.EventsOfMessage(ctx, stored.Key())
+	for i := 0; err == nil && i < len(made); i++ {
+		var all []ledger.StoredEvent
+		all, err = f.ledger.Statements(ctx, made[i].Key)
+		for _, e := range all {
+			if e.Message == stored.StatementID() && e.Recorded.After(at) {
+				revision, at = e.Revision, e.Recorded
+			}
+		}
+	}
+	return revision, at, err
 }

@@ -61,8 +61,10 @@ func company(t testing.TB, changed map[string]string) *catalog.Catalog {
 // hub is a running flow and what tests of it need.
 type hub struct {
 	*flow.Flow
-	t    testing.TB
-	stop func()
+	t        testing.TB
+	stop     func()
+	database string
+	clock    func() time.Time
 }
 
 // newHub runs a flow of the company over an empty SQLite ledger.
@@ -81,7 +83,7 @@ func hubOn(t testing.TB, cfg flow.Config) *hub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &hub{Flow: f, t: t}
+	h := &hub{Flow: f, t: t, database: cfg.Ledger.Database, clock: cfg.Ledger.Clock}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan error, 1)
 	go func() { done <- f.Run(ctx) }()
@@ -337,4 +339,18 @@ func newPostgres(t testing.TB) string {
 	}
 	u.Path = "/" + name
 	return u.String()
+}
+
+// again stops the hub and starts it anew over the same ledger, with some files of
+// its catalog changed.
+func (h *hub) again(changed map[string]string) *hub {
+	h.t.Helper()
+	h.stop()
+	return hubOn(h.t, flow.Config{Catalog: company(h.t, changed), Ledger: ledger.Config{Database: h.database, Clock: h.clock}})
+}
+
+// isFault tells whether an error is of the reason.
+func isFault(err error, code string) bool {
+	f := fault.Of(err)
+	return f != nil && f.Reason.Code == code
 }
