@@ -165,7 +165,7 @@ func appendNumber(b []byte, literal string) ([]byte, error) {
 	if exact.digits == "" {
 		return append(b, '0'), nil
 	}
-	f, err := strconv.ParseFloat(literal, 64) //nolint:forbidigo // the RFC is about doubles
+	f, err := strconv.ParseFloat(literal, 64)
 	if err == nil {
 		shortest, err := scanScientific(strconv.FormatFloat(f, 'e', -1, 64))
 		if err == nil && shortest == exact {
@@ -178,7 +178,7 @@ func appendNumber(b []byte, literal string) ([]byte, error) {
 // validNumber says whether a literal has the form of RFC 8259 section 6.
 func validNumber(literal string) bool {
 	digits := strings.TrimPrefix(literal, "-")
-	return digits != "" && (digits[0] != '0' || len(digits) == 1 || digits[1] < '0' || digits[1] > '9') && json.Valid([]byte(literal))
+	return digits != "" && digitsOnly(digits[:1]) && digitsOnly(digits[len(digits)-1:]) && json.Valid([]byte(literal))
 }
 
 // scientific is a number as 0.digits * 10^point; digits neither begins nor ends
