@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/gapless/gapless/event"
 )
@@ -114,11 +115,12 @@ func Of(err error) *Fault {
 }
 
 // ByCode finds a Reason by its code; nil where the list has none.
-func ByCode(code string) *Reason {
+func ByCode(code string) *Reason { return byCode()[code] }
+
+var byCode = sync.OnceValue(func() map[string]*Reason {
+	all := map[string]*Reason{}
 	for _, r := range Reasons() {
-		if r.Code == code {
-			return r
-		}
+		all[r.Code] = r
 	}
-	return nil
-}
+	return all
+})
