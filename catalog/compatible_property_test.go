@@ -39,7 +39,7 @@ func checkSoundness(t *testing.T, maker func(*rapid.T) *schemaMaker) {
 		rapid.Check(t, func(t *rapid.T) { checkPair(t, maker(t), tested) })
 	}
 	for _, what := range []string{"schemas told apart", "senders", "readers", "breaks met"} {
-		if tested[what] == 0 && !t.Failed() {
+		if tested[what] == 0 && !t.Failed() && !testing.Short() { // a short run draws too few to be sure
 			t.Errorf("the test never met the case %q: %v", what, tested)
 		}
 	}
