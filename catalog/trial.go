@@ -3,7 +3,6 @@ package catalog
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -159,7 +158,7 @@ func (c *Catalog) tryEvent(system, plant string, o mapping.Output, given Given) 
 		return tried
 	}
 	id := identifier{catalog: c, system: system, at: o.Occurred.From, given: given.Local}
-	tried.Data, _ = id.resolve(o.Data).(map[string]any) // an object stays one
+	tried.Data, _ = mapping.Resolve(o.Data, func(_, kind, local string) string { return string(id.ref(kind, local)) }).(map[string]any) // an object stays one
 	tried.StandIns = id.standIns
 	checked, faults := k.Validate(tried.Data)
 	subject, f := k.Subject(event.Ref(o.Subject), tried.Data)
@@ -226,28 +225,6 @@ type identifier struct {
 	at       time.Time
 	given    map[string]event.Ref
 	standIns []string
-}
-
-// resolve answers the value with every marker exchanged; the value given stays.
-func (i *identifier) resolve(value any) any {
-	if kind, id, ok := mapping.LocalRef(value); ok {
-		return string(i.ref(kind, id))
-	}
-	switch v := value.(type) {
-	case map[string]any:
-		resolved := make(map[string]any, len(v))
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			resolved[name] = i.resolve(v[name])
-		}
-		return resolved
-	case []any:
-		resolved := make([]any, len(v))
-		for n, item := range v {
-			resolved[n] = i.resolve(item)
-		}
-		return resolved
-	}
-	return value
 }
 
 func (i *identifier) ref(kind, id string) event.Ref {

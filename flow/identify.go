@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gapless/gapless/catalog"
@@ -39,8 +38,11 @@ func (f *Flow) identifyRecord(a *arrival, d Delivery) error {
 	return err
 }
 
-// maxID is the longest id of a message in bytes.
+// maxID is the longest id of a message, and the longest identifier, in bytes.
 const maxID = 512
+
+// identifier tells whether a text can name something.
+func identifier(text string) bool { return event.Printable(text) && len(text) <= maxID }
 
 // identifyEvent reads source and id of a CloudEvent. Everything else about it can
 // be wrong and is kept; without these two it could not be told from others.
@@ -160,43 +162,22 @@ type resolver struct {
 	self  string // the system whose identifiers they are
 }
 
-// resolve walks a value and answers it with every local identifier exchanged. The
-// value given is not changed. All that cannot be resolved is gathered, so that a
-// message waits for everything it needs.
-func (r *resolver) resolve(value any, place string) any {
-	if kind, id, ok := mapping.LocalRef(value); ok {
-		ref, err := r.find(kind, id)
-		if err == nil {
-			return string(ref)
-		}
-		r.waits = append(r.waits, ledger.CrossReferenceWanted(r.self, kind, id))
-		if r.fault == nil {
-			r.fault = fault.New("flow.identify", fault.IdentifierUnknown, place, "%s %q of %s", kind, id, r.self)
-		}
+// exchange is the ref for one local identifier. What cannot be resolved is
+// gathered, so that a message waits for everything it needs.
+func (r *resolver) exchange(place, kind, id string) string {
+	if !identifier(id) { // nobody can publish it: there is nothing to wait for
+		r.fault = fault.New("flow.identify", fault.RefInvalid, place, "%s %.80q of %s", kind, id, r.self)
 		return ""
 	}
-	switch v := value.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for name, item := range v {
-			out[name] = r.resolve(item, join(place, name))
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i, item := range v {
-			out[i] = r.resolve(item, join(place, strconv.Itoa(i)))
-		}
-		return out
+	ref, err := r.find(kind, id)
+	if err == nil {
+		return string(ref)
 	}
-	return value
-}
-
-func join(place, name string) string {
-	if place == "" {
-		return name
+	r.waits = append(r.waits, ledger.CrossReferenceWanted(r.self, kind, id))
+	if r.fault == nil {
+		r.fault = fault.New("flow.identify", fault.IdentifierUnknown, place, "%s %q of %s", kind, id, r.self)
 	}
-	return place + "/" + name
+	return ""
 }
 
 // plantOf is the plant of a system's message that names none: its only one.

@@ -214,7 +214,7 @@ func (p *preparation) texts(_ *catalog.Contract, _ *output, d *ledger.Draft) *fa
 	for _, x := range [][2]string{
 		{"identity", d.Identity}, {"slot", d.Slot}, {"sequence", d.Sequence}, {"correlationid", d.Correlation}, {"causationid", d.Causation},
 	} {
-		if !event.Printable(x[1]) || len(x[1]) > maxID {
+		if !identifier(x[1]) {
 			return fault.New("flow.draft", fault.AttributeInvalid, x[0], "%.80q is no printable text of at most %d bytes", x[1], maxID)
 		}
 	}
@@ -255,7 +255,7 @@ func (p *preparation) identify(_ *catalog.Contract, o *output, d *ledger.Draft) 
 		}
 		return "", err
 	}}
-	d.Data, _ = r.resolve(o.Data, "").(map[string]any) // an object stays one
+	d.Data, _ = mapping.Resolve(o.Data, r.exchange).(map[string]any) // an object stays one
 	if unread != nil {
 		return fault.Wrap("flow.identify", fault.Unavailable, "", unread)
 	}
@@ -302,6 +302,12 @@ func (p *preparation) derive(k *catalog.Contract, _ *output, d *ledger.Draft) *f
 	if d.Facts, err = k.Facts(d.Data, p.base(d.Occurred.From)); err != nil {
 		return asFault("flow.draft", fault.QuantityInvalid, err)
 	}
+	for i := range d.Facts {
+		if _, _, err := d.Facts[i].Base.Value.Scaled(ledger.FactDigits); err != nil {
+			q, base := d.Facts[i].Quantity, d.Facts[i].Base
+			return fault.New("flow.draft", fault.QuantityInvalid, "", "%s %s %s are %s %s: %v", d.Facts[i].Measure, q.Value, q.Unit, base.Value, base.Unit, err)
+		}
+	}
 	for _, ref := range d.Refs {
 		lifecycle := p.cat.Lifecycle(ref.Kind())
 		if lifecycle != nil && lifecycle.Concerns(d.Type) {
@@ -340,6 +346,9 @@ func (p *preparation) masterData(k *catalog.Contract, d *ledger.Draft, plant *ca
 		d.Reference = &ledger.Reference{Ref: d.Subject, Plant: d.Plant, ValidFrom: from, ValidTo: to, Body: d.Data}
 	}
 	for _, x := range ids {
+		if !identifier(x.System) || !identifier(x.Kind) || !identifier(x.ID) {
+			return fault.New("flow.draft", fault.RefInvalid, "identifiers", "%.80q of %.80q", x.ID, x.System)
+		}
 		kind := x.Kind
 		if kind == "" {
 			kind = d.Subject.Kind()
