@@ -68,7 +68,7 @@ func sums(t testing.TB, l *Ledger) map[string]event.Decimal {
 			if err != nil {
 				return err
 			}
-			again, err := event.FromScaled(scaled, factDigits)
+			again, err := event.FromScaled(scaled, FactDigits)
 			if err != nil {
 				return err
 			}

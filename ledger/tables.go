@@ -84,8 +84,8 @@ const (
 // built beside the old and switched.
 const FactVersion = 1
 
-// factDigits is the scale of facts.scaled: millionths of the base unit.
-const factDigits = 6
+// FactDigits is the scale of facts.scaled: millionths of the base unit.
+const FactDigits = 6
 
 func concat(parts ...[]column) []column {
 	var all []column
@@ -101,7 +101,7 @@ func factRow(plant string, position, n, recorded int64, key string, e *event.Eve
 	if negative {
 		value, base, sign = value.Neg(), base.Neg(), -1
 	}
-	scaled, residue, err := base.Scaled(factDigits)
+	scaled, residue, err := base.Scaled(FactDigits)
 	if err != nil {
 		return nil, err
 	}

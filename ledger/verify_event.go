@@ -156,7 +156,7 @@ func scaledRight(f row) error {
 	if err != nil {
 		return fmt.Errorf("base_value: %w", err)
 	}
-	scaled, residue, err := base.Scaled(factDigits)
+	scaled, residue, err := base.Scaled(FactDigits)
 	if err != nil {
 		return fmt.Errorf("base_value: %w", err)
 	}
