@@ -196,8 +196,7 @@ func TestAFaultIsItsReasonAndItsCauseHoweverWrapped(t *testing.T) {
 	if !errors.Is(nested, Unavailable) || !errors.Is(nested, LimitExceeded) || Of(nested) != nested {
 		t.Error("of two faults, the outer one is found first and both are known")
 	}
-	var target *Reason
-	if errors.As(f, &target) {
+	if _, ok := errors.AsType[*Reason](f); ok {
 		t.Error("a reason is what a fault has, not a cause below it")
 	}
 }

@@ -22,7 +22,7 @@ type Dimension string
 // The dimensions, and the columns of facts that they read.
 var dimensions = map[Dimension]string{
 	"item": "material", "order": "order_ref", "reason": "reason", "day": "day", "machine": "equipment",
-	"work-center": "work_center", "shift": "day || ' ' || shift", "lot": "lot", "operation": "operation",
+	"work-center": "work_center", "shift": "trim(day || ' ' || shift)", "lot": "lot", "operation": "operation",
 }
 
 // Dimensions lists what figures can be grouped by.
@@ -40,9 +40,13 @@ type Query struct {
 	By     Dimension
 	Plants []string
 	From   string        // first production day, "2018-11-01"
-	To     string        // last production day
-	Key    string        // only the group of this key: for drill-down
+	To     string        // last production day; with either, what has no production day is left out
 	AsOf   ledger.Cursor // nil: now
+
+	// One row of a report is a key and a unit: for drill-down.
+	Key     string
+	Unkeyed bool   // the group without a key, which an empty Key does not choose
+	Unit    string // base unit
 }
 
 // Figures are the sums of one group in one unit. Amounts are in base units.
@@ -62,7 +66,7 @@ type Completeness struct {
 	AsOf      string             `json:"as_of"`     // cursor: the position in every feed
 	Positions map[string]int64   `json:"positions"` // the same, readable
 	Recorded  time.Time          `json:"recorded"`  // when the last event in it was recorded
-	Held      []ledger.HeldCount `json:"held"`      // messages that are kept but not counted
+	Held      []ledger.HeldCount `json:"held"`      // messages that are kept but not counted, at the time of asking
 	HeldTotal int64              `json:"held_total"`
 	Assured   bool               `json:"assured"` // a source says that everything before a time was sent
 	Statement string             `json:"statement"`
@@ -77,58 +81,49 @@ type Production struct {
 	Completeness Completeness `json:"completeness"`
 }
 
-// productionMeasures are the measures of facts that production is made of.
-var productionMeasures = []string{"good", "scrap", "rework", "remainder"}
-
 // ProductionReport sums production and scrap by a dimension.
 func ProductionReport(ctx context.Context, l *ledger.Ledger, q Query) (Production, error) {
-	column, ok := dimensions[q.By]
-	if !ok {
-		return Production{}, fault.New("report.Production", fault.InvalidRequest, "by", "%q; figures can be grouped by %s", q.By, strings.Join(Dimensions(), ", "))
-	}
 	p := Production{By: q.By, Rows: []Figures{}, Totals: []Figures{}}
-	var err error
-	if p.Completeness, err = complete(ctx, l, &q); err != nil {
+	if err := q.fix(ctx, l); err != nil {
 		return p, err
 	}
-	groups, totals, orders := map[groupKey]*Figures{}, map[groupKey]*Figures{}, map[string]event.Decimal{}
-	for _, plant := range sorted(q.AsOf) {
-		if len(q.Plants) > 0 && !slices.Contains(q.Plants, plant) {
-			continue
-		}
-		err := sums(ctx, l, q, plant, column, func(s sum) {
-			add(groups, groupKey{s.key, s.unit}, s)
-			add(totals, groupKey{"", s.unit}, s)
-		})
-		if err != nil {
-			return p, err
-		}
-		if err := sums(ctx, l, q, plant, "order_ref", func(s sum) { orders[s.key] = orders[s.key].Add(s.amount) }); err != nil {
-			return p, err
-		}
+	var err error
+	if p.Completeness, err = complete(ctx, l, q); err != nil {
+		return p, err
 	}
-	for order, amount := range orders {
-		if order != "" && amount.Sign() > 0 {
-			p.Orders++
-		}
+	groups, totals, orders := map[groupKey]*Figures{}, map[groupKey]*Figures{}, map[groupKey]event.Decimal{}
+	err = q.sums(ctx, l, func(s sum) {
+		s.addTo(groups, s.key)
+		s.addTo(totals, "")
+		order := groupKey{s.order, s.unit}
+		orders[order] = orders[order].Add(s.amount)
+	})
+	if err != nil {
+		return p, err
 	}
-	p.Rows, p.Totals = values(groups), values(totals)
+	p.Rows, p.Totals, p.Orders = values(groups), values(totals), produced(orders)
 	return p, nil
+}
+
+// produced counts the orders of which there is anything, in whatever unit.
+func produced(amounts map[groupKey]event.Decimal) int {
+	orders := map[string]bool{}
+	for k, amount := range amounts {
+		if k.key != "" && amount.Sign() > 0 {
+			orders[k.key] = true
+		}
+	}
+	return len(orders)
 }
 
 type groupKey struct{ key, unit string }
 
-// sum is one measure of one group.
-type sum struct {
-	key, unit, measure string
-	disputed           bool
-	amount             event.Decimal
-}
-
-func add(groups map[groupKey]*Figures, k groupKey, s sum) {
+// addTo counts a sum in the figures of a group.
+func (s *sum) addTo(groups map[groupKey]*Figures, key string) {
+	k := groupKey{key, s.unit}
 	f := groups[k]
 	if f == nil {
-		f = &Figures{Key: k.key, Unit: k.unit}
+		f = &Figures{Key: key, Unit: s.unit}
 		groups[k] = f
 	}
 	part := map[string]*event.Decimal{"good": &f.Good, "scrap": &f.Rejected, "rework": &f.Rework, "remainder": &f.Remainder}[s.measure]
@@ -148,90 +143,48 @@ func values(groups map[groupKey]*Figures) []Figures {
 	return rows
 }
 
-// sums yields the sum of each measure by group, exactly: millionths in SQL, what
-// they cannot carry added here.
-func sums(ctx context.Context, l *ledger.Ledger, q Query, plant, column string, yield func(sum)) error {
-	return l.Read(ctx, func(ctx context.Context, r *ledger.Reader) error {
-		where, args := conditions(r, q, plant)
-		query := fmt.Sprintf(`select %s, base_unit, measure, disputed, cast(sum(scaled) as text) from facts where %s group by 1, 2, 3, 4`, column, where)
-		var failed error
-		err := r.Query(ctx, query, args, func(row ledger.Row) error {
-			var s sum
-			var disputed int64
-			var scaled string
-			if err := row.Scan(&s.key, &s.unit, &s.measure, &disputed, &scaled); err != nil {
-				return err
-			}
-			s.disputed = disputed != 0
-			if s.amount, failed = event.ParseDecimal(scaled); failed != nil {
-				return failed
-			}
-			if s.amount, failed = s.amount.Mul(millionth); failed != nil {
-				return failed
-			}
-			yield(s)
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		query = fmt.Sprintf(`select %s, base_unit, measure, disputed, residue from facts where %s and residue <> ''`, column, where)
-		return r.Query(ctx, query, args, func(row ledger.Row) error {
-			var s sum
-			var disputed int64
-			var residue string
-			if err := row.Scan(&s.key, &s.unit, &s.measure, &disputed, &residue); err != nil {
-				return err
-			}
-			s.disputed = disputed != 0
-			if s.amount, failed = event.ParseDecimal(residue); failed != nil {
-				return failed
-			}
-			yield(s)
-			return nil
-		})
-	})
-}
-
-// millionth is the scale of facts.scaled.
-var millionth = func() event.Decimal {
-	d, err := event.FromScaled(1, 6)
+// fix checks a query and fixes the position that it is of: of the plants that it
+// is about and of no other.
+func (q *Query) fix(ctx context.Context, l *ledger.Ledger) error {
+	if _, ok := dimensions[q.By]; !ok {
+		return fault.New("report.Query", fault.InvalidRequest, "by", "%.40q; figures can be grouped by %s", q.By, strings.Join(Dimensions(), ", "))
+	}
+	if err := cmp.Or(checkDay("from", q.From), checkDay("to", q.To)); err != nil {
+		return err
+	}
+	if q.From != "" && q.To != "" && q.From > q.To {
+		return fault.New("report.Query", fault.InvalidRequest, "to", "%s is before %s", q.To, q.From)
+	}
+	head, err := l.Head(ctx)
 	if err != nil {
-		panic(err) //nolint:forbidigo // a constant that is wrong is a fault of this file
+		return err
 	}
-	return d
-}()
-
-// conditions are the where clause of a query over facts and its arguments.
-func conditions(r *ledger.Reader, q Query, plant string) (string, []any) {
-	in, measures := r.In("measure", "$3", productionMeasures)
-	where := "plant = $1 and position <= $2 and " + in
-	args := []any{plant, q.AsOf[plant], measures}
-	more := func(text string, value any) {
-		args = append(args, value)
-		where += fmt.Sprintf(" and "+text, len(args))
+	asked := q.AsOf
+	if asked == nil {
+		asked = head
 	}
-	if q.From != "" {
-		more("day >= $%d", q.From)
+	q.AsOf = ledger.Cursor{}
+	for plant, position := range asked {
+		if len(q.Plants) > 0 && !slices.Contains(q.Plants, plant) {
+			continue
+		}
+		if position < 0 || position > head[plant] {
+			return fault.New("report.Query", fault.InvalidRequest, "as_of", "position %d of plant %.80q is not on record here: take the cursor of a report of this hub", position, plant)
+		}
+		q.AsOf[plant] = position
 	}
-	if q.To != "" {
-		more("day <= $%d", q.To)
-	}
-	if q.Key != "" {
-		more(dimensions[q.By]+" = $%d", q.Key)
-	}
-	return where, args
+	return nil
 }
 
-// complete fixes the position that a report is of, and says what it leaves out.
-func complete(ctx context.Context, l *ledger.Ledger, q *Query) (Completeness, error) {
-	if q.AsOf == nil {
-		head, err := l.Head(ctx)
-		if err != nil {
-			return Completeness{}, err
-		}
-		q.AsOf = head
+func checkDay(field, day string) error {
+	if _, err := time.Parse(time.DateOnly, day); day != "" && err != nil {
+		return fault.New("report.Query", fault.InvalidRequest, field, "%.40q is no day of the form 2018-11-01", day)
 	}
+	return nil
+}
+
+// complete says what a report of a query leaves out.
+func complete(ctx context.Context, l *ledger.Ledger, q Query) (Completeness, error) {
 	c := Completeness{AsOf: q.AsOf.String(), Positions: q.AsOf, Held: []ledger.HeldCount{}}
 	held, err := l.CountHeld(ctx)
 	if err != nil {
@@ -248,84 +201,15 @@ func complete(ctx context.Context, l *ledger.Ledger, q *Query) (Completeness, er
 	}
 	c.Statement = "everything on record up to the position; estimated, because no source has said up to when it has sent everything"
 	if c.HeldTotal > 0 {
-		c.Statement = fmt.Sprintf("%d held messages are not counted; %s", c.HeldTotal, c.Statement)
+		c.Statement = notCounted(c.HeldTotal) + "; " + c.Statement
 	}
 	return c, nil
 }
 
-// A Detail is one fact behind a figure, with the event and message it came from.
-type Detail struct {
-	Event    string        `json:"event"`
-	Message  string        `json:"message"`
-	System   string        `json:"system"`
-	Measure  string        `json:"measure"`
-	Day      string        `json:"day"`
-	Shift    string        `json:"shift"`
-	Order    event.Ref     `json:"order"`
-	Material event.Ref     `json:"material"`
-	Machine  event.Ref     `json:"machine"`
-	Reason   string        `json:"reason,omitempty"`
-	Amount   event.Decimal `json:"amount"` // negative where a correction takes back
-	Unit     string        `json:"unit"`
-	Disputed bool          `json:"disputed,omitempty"`
-	Recorded time.Time     `json:"recorded"`
-}
-
-// Details opens a figure: the facts of one group in the order of the feed, those
-// taken back included, so that they add up to the figure.
-func Details(ctx context.Context, l *ledger.Ledger, q Query, limit int) ([]Detail, error) {
-	if _, ok := dimensions[q.By]; !ok {
-		return nil, fault.New("report.Details", fault.InvalidRequest, "by", "%q; figures can be grouped by %s", q.By, strings.Join(Dimensions(), ", "))
+// notCounted is the sentence about held messages.
+func notCounted(held int64) string {
+	if held == 1 {
+		return "1 held message is not counted"
 	}
-	if _, err := complete(ctx, l, &q); err != nil {
-		return nil, err
-	}
-	all := []Detail{}
-	for _, plant := range sorted(q.AsOf) {
-		if len(q.Plants) > 0 && !slices.Contains(q.Plants, plant) {
-			continue
-		}
-		err := l.Read(ctx, func(ctx context.Context, r *ledger.Reader) error {
-			where, args := conditions(r, q, plant)
-			query := fmt.Sprintf(`select e.key, e.statement, e.message, e.system, f.measure, f.day, f.shift, f.order_ref, f.material, f.equipment, f.reason,
-				f.base_value, f.base_unit, f.disputed, f.recorded
-				from (select * from facts where %s order by position, n limit %d) f
-				join events e on e.plant = f.plant and e.position = f.position order by f.position, f.n`, where, limit-len(all))
-			return r.Query(ctx, query, args, func(row ledger.Row) error {
-				d, err := scanDetail(row)
-				all = append(all, d)
-				return err
-			})
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-func scanDetail(row ledger.Row) (Detail, error) {
-	var (
-		d                  Detail
-		key, amount        string
-		statement          int
-		disputed, recorded int64
-	)
-	err := row.Scan(&key, &statement, &d.Message, &d.System, &d.Measure, &d.Day, &d.Shift, &d.Order, &d.Material, &d.Machine, &d.Reason,
-		&amount, &d.Unit, &disputed, &recorded)
-	if err != nil {
-		return d, err
-	}
-	d.Event, d.Disputed, d.Recorded = event.StatementID(key, statement), disputed != 0, time.UnixMicro(recorded).UTC()
-	d.Amount, err = event.ParseDecimal(amount)
-	return d, err
-}
-
-func sorted(c ledger.Cursor) []string {
-	plants := make([]string, 0, len(c))
-	for plant := range c {
-		plants = append(plants, plant)
-	}
-	slices.Sort(plants)
-	return plants
+	return fmt.Sprintf("%d held messages are not counted", held)
 }

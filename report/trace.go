@@ -39,7 +39,7 @@ func TraceOf(ctx context.Context, l *ledger.Ledger, name string) (Trace, error) 
 	if strings.Contains(name, "/") {
 		return traceObject(ctx, l, name)
 	}
-	key, _, err := event.ParseStatementID(name)
+	key, n, err := event.ParseStatementID(name)
 	if err != nil {
 		return Trace{}, notAName(name)
 	}
@@ -48,7 +48,7 @@ func TraceOf(ctx context.Context, l *ledger.Ledger, name string) (Trace, error) 
 		return Trace{}, err
 	}
 	if len(statements) > 0 {
-		return traceEvent(ctx, l, name, statements)
+		return traceEvent(ctx, l, name, n, statements)
 	}
 	return traceMessage(ctx, l, name, key)
 }
@@ -84,8 +84,11 @@ func traceObject(ctx context.Context, l *ledger.Ledger, name string) (Trace, err
 	return t, err
 }
 
-func traceEvent(ctx context.Context, l *ledger.Ledger, name string, statements []ledger.StoredEvent) (Trace, error) {
+func traceEvent(ctx context.Context, l *ledger.Ledger, name string, n int, statements []ledger.StoredEvent) (Trace, error) {
 	t := Trace{Name: name, Kind: "event"}
+	if n > len(statements) {
+		return t, notFound(name)
+	}
 	var err error
 	if t.Lines, err = lines(ctx, l, statements); err != nil {
 		return t, err
@@ -104,7 +107,7 @@ func traceMessage(ctx context.Context, l *ledger.Ledger, name, key string) (Trac
 	if t.Messages, err = l.Versions(ctx, key); err != nil {
 		return t, err
 	}
-	if len(t.Messages) == 0 {
+	if !slices.ContainsFunc(t.Messages, func(m ledger.StoredMessage) bool { return m.StatementID() == name }) {
 		return t, notFound(name)
 	}
 	for i := range t.Messages {
@@ -117,13 +120,13 @@ func traceMessage(ctx context.Context, l *ledger.Ledger, name, key string) (Trac
 	if err := t.addExceptions(ctx, l, key); err != nil {
 		return t, err
 	}
-	made, err := l.EventsOfMessage(ctx, key)
+	keys, err := statedBy(ctx, l, key)
 	if err != nil {
 		return t, err
 	}
 	var all []ledger.StoredEvent
-	for _, e := range made {
-		chain, err := l.Statements(ctx, e.Key)
+	for _, k := range keys {
+		chain, err := l.Statements(ctx, k)
 		if err != nil {
 			return t, err
 		}
@@ -132,6 +135,21 @@ func traceMessage(ctx context.Context, l *ledger.Ledger, name, key string) (Trac
 	slices.SortStableFunc(all, func(a, b ledger.StoredEvent) int { return a.Recorded.Compare(b.Recorded) })
 	t.Lines, err = lines(ctx, l, all)
 	return t, err
+}
+
+// statedBy are the keys of the statements that a message made, those included
+// that another message has corrected or reversed since.
+func statedBy(ctx context.Context, l *ledger.Ledger, message string) ([]string, error) {
+	var keys []string
+	err := l.Read(ctx, func(ctx context.Context, r *ledger.Reader) error {
+		return r.Query(ctx, "select events from inbox where key = $1", []any{message}, func(row ledger.Row) error {
+			var text string
+			err := row.Scan(&text)
+			keys = strings.Fields(text)
+			return err
+		})
+	})
+	return keys, err
 }
 
 func (t *Trace) addExceptions(ctx context.Context, l *ledger.Ledger, message string) error {
