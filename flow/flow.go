@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gapless/gapless/catalog"
+	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/ledger"
 )
 
@@ -31,6 +32,9 @@ type Flow struct {
 	log     *slog.Logger
 	catalog atomic.Pointer[catalog.Catalog]
 
+	released chan struct{} // closed when the catalog's revision is on record
+	ended    chan struct{} // closed when Run returns
+
 	mu    sync.Mutex
 	woken map[string]bool // message keys to take in again
 	wake  chan struct{}
@@ -44,7 +48,7 @@ func Open(ctx context.Context, cfg Config) (*Flow, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	f := &Flow{log: cfg.Log, woken: map[string]bool{}, wake: make(chan struct{}, 1)}
+	f := &Flow{log: cfg.Log, woken: map[string]bool{}, wake: make(chan struct{}, 1), released: make(chan struct{}), ended: make(chan struct{})}
 	f.catalog.Store(cfg.Catalog)
 	cfg.Ledger.Decide = func(w *ledger.Working, e *ledger.Entry) ledger.Decision { return Decide(f.catalog.Load(), w, e) }
 	cfg.Ledger.Woken = f.Wake
@@ -67,20 +71,33 @@ func (f *Flow) Catalog() *catalog.Catalog { return f.catalog.Load() }
 // Close lets the ledger go. Run must have returned.
 func (f *Flow) Close() { f.ledger.Close() }
 
-// Run commits and heals until the context ends.
+// Run commits and heals until the context ends. Messages are taken once the
+// catalog's revision is on record.
 func (f *Flow) Run(ctx context.Context) error {
+	defer close(f.ended)
 	committing, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var committed sync.WaitGroup
-	var err error
-	committed.Go(func() { err = f.ledger.Run(committing) })
-	if release := f.release(ctx); release == nil {
+	committed := make(chan error, 1)
+	go func() { committed <- f.ledger.Run(committing) }()
+	err := f.release(context.WithoutCancel(ctx))
+	if err == nil {
+		close(f.released)
 		f.heal(ctx) // returns when ctx ends
-	} else if ctx.Err() == nil {
-		err = release
 	}
 	stop() // the healer is done: nothing of ours is submitted any more
-	committed.Wait()
-	return err
+	return errors.Join(err, <-committed)
+}
+
+// running waits until messages are taken, so that no event is ever on record
+// before the revision that made it.
+func (f *Flow) running(ctx context.Context) error {
+	select {
+	case <-f.released:
+		return nil
+	case <-f.ended:
+		return fault.New("flow.Take", fault.Unavailable, "", "the hub is stopping")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // release puts the catalog's revision on record, so that whoever reads an event

@@ -99,6 +99,9 @@ func (f *Flow) again(ctx context.Context, keys []string) {
 // Retry takes a held message in again from its raw content. A message that is
 // not held is left alone and answered as a duplicate.
 func (f *Flow) Retry(ctx context.Context, key string) (Answer, error) {
+	if err := f.running(ctx); err != nil {
+		return Answer{}, err
+	}
 	stored, err := f.ledger.Newest(ctx, key)
 	if err != nil {
 		return Answer{}, err

@@ -51,6 +51,9 @@ const bulk = 256
 func (f *Flow) Take(ctx context.Context, d Delivery) iter.Seq2[Answer, error] {
 	return func(yield func(Answer, error) bool) {
 		records, err := f.open(d)
+		if err == nil {
+			err = f.running(ctx)
+		}
 		if err != nil {
 			yield(Answer{}, err)
 			return
