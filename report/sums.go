@@ -18,9 +18,10 @@ type stretch struct {
 	after, last int64
 }
 
-// stretchLength is how many positions one read looks at, so that no read keeps
-// the WAL from starting over, however long the feed is.
-const stretchLength = 100_000
+// stretchLength is how many positions one read looks at. Summed at once, a hundred
+// thousand take longer than a read may last on a busy machine, and keep the WAL
+// from starting over.
+const stretchLength = 5_000
 
 // stretches cut the feeds of a query that is fixed into parts, plant by plant.
 func (q *Query) stretches() iter.Seq[stretch] {
