@@ -49,6 +49,28 @@ func LookupUnit(code string) (Unit, bool) {
 // Units is every unit that the recommendation has ever named, by code.
 func Units() []Unit { return slices.Clone(unitTable[:]) }
 
+// Dimensions is what units that may still be used measure, by name: "mass",
+// "volume flow", or a normalized expression such as "kg·m⁻²·s⁻²".
+func Dimensions() []string { return slices.Clone(dimensions()) }
+
+// IsDimension says whether a unit that may still be used measures it.
+func IsDimension(name string) bool {
+	_, found := slices.BinarySearch(dimensions(), name)
+	return found
+}
+
+// dimensions is made at the first question and never changed.
+var dimensions = sync.OnceValue(func() []string {
+	var all []string
+	for i := range unitTable {
+		if u := &unitTable[i]; u.Dimension != "" && u.Status != UnitDeleted {
+			all = append(all, u.Dimension)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+})
+
 // unitIndex is made at the first look-up and never changed.
 var unitIndex = sync.OnceValue(func() map[string]int {
 	index := make(map[string]int, len(unitTable))

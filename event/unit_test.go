@@ -13,6 +13,33 @@ import (
 	"testing"
 )
 
+func TestDimensionsAreWhatUnitsInUseMeasure(t *testing.T) {
+	measured := map[string]bool{}
+	for _, u := range Units() {
+		if u.Status != UnitDeleted && u.Dimension != "" {
+			measured[u.Dimension] = true
+		}
+	}
+	all := Dimensions()
+	if len(all) != len(measured) || !slices.IsSorted(all) {
+		t.Errorf("%d dimensions in %v, units have %d", len(all), all, len(measured))
+	}
+	for _, name := range all {
+		if !measured[name] || !IsDimension(name) {
+			t.Errorf("%q is measured by no unit, or not known", name)
+		}
+	}
+	for _, name := range []string{"", "heaviness", "Mass", "mass "} {
+		if IsDimension(name) {
+			t.Errorf("%q is a dimension", name)
+		}
+	}
+	all[0] = "mine"
+	if IsDimension("mine") {
+		t.Error("the caller's list is the package's")
+	}
+}
+
 func TestUnitsThatPlantsUse(t *testing.T) {
 	for _, c := range []struct{ code, dimension, base, factor, offset string }{
 		{"KGM", "mass", "KGM", "1", ""},
