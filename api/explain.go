@@ -26,9 +26,11 @@ func (a *API) explain(ctx context.Context, v *TraceView) error {
 			return err
 		}
 		for _, field := range fields {
-			if v.Kind != "event" || shows(v, x.Message, field) {
-				x.Fields = append(x.Fields, fieldView(field))
+			line := lineOf(v, x.Message, field)
+			if line == nil && v.Kind == "event" {
+				continue
 			}
+			x.Fields = append(x.Fields, fieldView(field, line))
 		}
 		v.Explanations = append(v.Explanations, x)
 	}
@@ -48,18 +50,28 @@ func explainable(v *TraceView) []ExplanationView {
 	return all
 }
 
-// shows tells whether a trace shows the event that a field belongs to.
-func shows(v *TraceView, message string, field mapping.Explanation) bool {
-	for _, l := range v.Lines {
+// lineOf is the event of a trace that a field belongs to; nil where it does not
+// show that event.
+func lineOf(v *TraceView, message string, field mapping.Explanation) *EventView {
+	for i := range v.Lines {
+		l := &v.Lines[i]
 		if l.Message == message && l.Slot == field.Slot && l.Event["type"] == field.Type {
-			return true
+			return l
 		}
 	}
-	return false
+	return nil
 }
 
-func fieldView(x mapping.Explanation) FieldView {
+// fieldView tells why a field has its value: what is on record, where the trace
+// shows it.
+func fieldView(x mapping.Explanation, line *EventView) FieldView {
+	value := x.Value
+	if line != nil {
+		if data, ok := line.Event["data"].(map[string]any); ok {
+			value = x.In(data)
+		}
+	}
 	return FieldView{
-		Slot: x.Slot, Type: x.Type, Target: x.Field, Value: x.Value, Sources: x.Sources, Place: x.Place, Line: x.Line, Expression: x.Expression,
+		Slot: x.Slot, Type: x.Type, Target: x.Field, Value: value, Sources: x.Sources, Place: x.Place, Line: x.Line, Expression: x.Expression,
 	}
 }

@@ -70,6 +70,7 @@ func (b *blame) judge(system string) (reason *fault.Reason, field, text string) 
 		noisy   *inexact
 		ref     *refInvalid
 		kind    *kindUnknown
+		shift   *shiftUnknown
 		moment  *timeInvalid
 		nothing *noResult
 	)
@@ -88,6 +89,8 @@ func (b *blame) judge(system string) (reason *fault.Reason, field, text string) 
 		return fault.RefKindUnknown, "", kind.Error()
 	case errors.As(err, &ref):
 		return fault.RefInvalid, b.expression.onlyField(), ref.Error()
+	case errors.As(err, &shift):
+		return fault.MappingFailed, b.fieldHolding(b.argumentOf(shift.call, 1, nil), shift.shift), shift.Error()
 	case errors.As(err, &moment):
 		return fault.TimeInvalid, b.expression.onlyField(), moment.Error()
 	case errors.As(err, &nothing):

@@ -17,15 +17,27 @@ type Explanation struct {
 	Slot       string   `json:"slot"`
 	Type       string   `json:"type"`
 	Field      string   `json:"field"`      // "data/outputs/0/quantity/value", "subject", "occurred/from"
-	Value      any      `json:"value"`      // a plain JSON value
+	Value      any      `json:"value"`      // a plain JSON value, or a marker, see LocalRef
 	Sources    []string `json:"sources"`    // fields of the record or of lookups that decide it: "poNote", "lookups/bill/kg"
 	Place      string   `json:"place"`      // of the expression in the definition: "events[0].map"
 	Line       int      `json:"line"`       // in that text, from 1; 0 where nothing is written for it
 	Expression string   `json:"expression"` // the assignment as written; every branch of an if that assigns it
 }
 
+// In is the value as the event carries it: for a marker what the data of the event
+// holds in its place, the ref once it is resolved.
+func (x *Explanation) In(data map[string]any) any {
+	path, inData := strings.CutPrefix(x.Field, dataField)
+	if _, _, marker := LocalRef(x.Value); !marker || !inData {
+		return x.Value
+	}
+	return at(data, strings.Split(path, "/"))
+}
+
 const (
 	explainOp = "mapping.Explain"
+
+	dataField = "data/" // before the path of a field of the data
 
 	// maxExplained bounds the plain values of a record, since the mapping is asked
 	// twice for each.
@@ -100,19 +112,41 @@ func (x *explainer) targetsOf(d *draft) []*targetField {
 			t.explanation.Place, t.explanation.Line, t.explanation.Expression = e.field, 1, strings.TrimSpace(e.source)
 		}
 		if e != nil && e == d.rule.data {
-			t.assigned(strings.Split(strings.TrimPrefix(field, "data/"), "/"))
+			t.assigned(strings.Split(strings.TrimPrefix(field, dataField), "/"))
 		}
 		targets = append(targets, t)
 	}
 	for _, part := range partsOf(d) {
 		add(part.expression, part.field, part.value)
 	}
-	for _, l := range leavesOf(d.Data) {
-		if len(l.path) > 0 {
-			add(d.rule.data, "data/"+strings.Join(l.path, "/"), l.value)
-		}
+	for _, l := range fieldsOf(d.Data) {
+		add(d.rule.data, dataField+strings.Join(l.path, "/"), l.value)
 	}
 	return targets
+}
+
+// fieldsOf are the fields of an event's data in the order of their paths. A
+// marker is one: what it stands for is one value.
+func fieldsOf(data map[string]any) []leaf {
+	var fields []leaf
+	for _, l := range leavesOf(data) {
+		if last := len(l.path) - 2; last > 0 && l.path[last] == LocalKey {
+			path := l.path[:last]
+			if marker := at(data, path); isMarker(marker) {
+				l = leaf{path, marker}
+			}
+		}
+		if n := len(fields); n > 0 && slices.Equal(fields[n-1].path, l.path) {
+			continue // the other half of a marker
+		}
+		fields = append(fields, l)
+	}
+	return fields
+}
+
+func isMarker(value any) bool {
+	_, _, ok := LocalRef(value)
+	return ok
 }
 
 // A part is a field of an event outside its data.
@@ -196,10 +230,8 @@ func (x *explainer) compare(source string, path []string, drafts []*draft) {
 		for _, p := range partsOf(d) {
 			values[d.Slot][p.field] = p.value
 		}
-		for _, l := range leavesOf(d.Data) {
-			if len(l.path) > 0 {
-				values[d.Slot]["data/"+strings.Join(l.path, "/")] = l.value
-			}
+		for _, l := range fieldsOf(d.Data) {
+			values[d.Slot][dataField+strings.Join(l.path, "/")] = l.value
 		}
 	}
 	for _, t := range x.targets {

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,19 +34,18 @@ func TestExplainFindsTheSourcesOfEveryTarget(t *testing.T) {
 	row, lookups := m.def.Cases[0].Message, m.def.Cases[0].Lookups
 	t.Run("of a plain event", func(t *testing.T) {
 		want := map[string]string{
-			"identity":                            "machineNo poNote recordDate workingShift",
-			"subject":                             "poNote",
-			"occurred/from":                       "poNote recordDate workingShift",
-			"occurred/to":                         "poNote recordDate workingShift",
-			"data/order":                          "poNote",
-			"data/work_center":                    "machineNo poNote",
-			"data/outputs/0/role":                 "poNote",
-			"data/outputs/0/material/$local/kind": "poNote",
-			"data/outputs/0/material/$local/id":   "itemCode poNote",
-			"data/outputs/0/quantity/value":       "itemGoodQuantity poNote",
-			"data/outputs/0/quantity/unit":        "itemGoodQuantity poNote",
-			"data/rejected":                       "blackSpot poNote",
-			"data/colour":                         "colour poNote",
+			"identity":                      "machineNo poNote recordDate workingShift",
+			"subject":                       "poNote",
+			"occurred/from":                 "poNote recordDate workingShift",
+			"occurred/to":                   "poNote recordDate workingShift",
+			"data/order":                    "poNote",
+			"data/work_center":              "machineNo poNote",
+			"data/outputs/0/role":           "poNote",
+			"data/outputs/0/material":       "itemCode poNote",
+			"data/outputs/0/quantity/value": "itemGoodQuantity poNote",
+			"data/outputs/0/quantity/unit":  "itemGoodQuantity poNote",
+			"data/rejected":                 "blackSpot poNote",
+			"data/colour":                   "colour poNote",
 		}
 		got := sourcesOf(t, m, "output", row, lookups)
 		for field, sources := range want {
@@ -109,6 +109,31 @@ func TestExplainFindsTheSourcesOfEveryTarget(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+func TestExplainTellsOfAnIdentifierAsOneValue(t *testing.T) {
+	m := mustCompile(t, single(`root.material = local("material", this.m)
+root.pair = {"kind": this.k, "id": this.m}
+root.parts = [local("lot", this.a), local("lot", this.b)]`))
+	all, err := m.Explain(object(t, `{"id":"1","m":"4711","k":"x","a":"A","b":"B"}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := object(t, `{"material":"material/M-100","pair":{"kind":"x","id":"4711"},"parts":["lot/M-100/A","lot/M-100/B"]}`)
+	got := map[string]string{}
+	for _, x := range all {
+		if field, ok := strings.CutPrefix(x.Field, "data/"); ok {
+			_, id, _ := LocalRef(x.Value)
+			got[field] = fmt.Sprintf("%s %v from %s", id, x.In(data), strings.Join(x.Sources, " "))
+		}
+	}
+	want := map[string]string{
+		"material": "4711 material/M-100 from m", "pair/kind": " x from k m", "pair/id": " 4711 from m",
+		"parts/0": "A lot/M-100/A from a b", "parts/1": "B lot/M-100/B from a b",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func containsAll(have, want string) bool {

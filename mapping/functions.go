@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redpanda-data/benthos/v4/public/bloblang"
@@ -17,6 +18,7 @@ type Environment struct {
 	Codes    func(list, local string) (code string, ok bool)       // of the mapping's system
 	Calendar func(day, shift string) (from, to time.Time, ok bool) // of the mapping's plant
 	Kinds    func(kind string) (segments int, ok bool)             // of refs
+	Shifts   func(day string) []string                             // names of those of a production day, for who named another
 	Zone     *time.Location                                        // of the mapping's plant; nil where it is not known
 }
 
@@ -54,6 +56,20 @@ func (e *refInvalid) Unwrap() error { return e.err }
 type kindUnknown struct{ kind string }
 
 func (e *kindUnknown) Error() string { return fmt.Sprintf("%q is no declared kind", e.kind) }
+
+// A shiftUnknown is the error of a shift that the plant's calendar has not.
+type shiftUnknown struct {
+	call, day, shift string
+	known            []string // shifts of that day
+}
+
+func (e *shiftUnknown) Error() string {
+	text := fmt.Sprintf("the plant's calendar has no shift %.40q on the day %s", e.shift, e.day)
+	if len(e.known) == 0 {
+		return text
+	}
+	return text + ": its shifts are " + strings.Join(e.known, ", ")
+}
 
 // A timeInvalid is the error of a text that is no usable time.
 type timeInvalid struct{ text string }

@@ -108,9 +108,10 @@ func plant(tb testing.TB) Environment {
 	kinds := map[string]int{"order": 1, "material": 1, "lot": 2, "work-center": 2, "specification": 1, "bom": 1}
 	codes := map[string]string{"colour/BK": "black", "unit/kg": "KGM", "unit/pcs": "H87"}
 	return Environment{
-		Codes: func(list, local string) (string, bool) { code, ok := codes[list+"/"+local]; return code, ok },
-		Kinds: func(kind string) (int, bool) { n, ok := kinds[kind]; return n, ok },
-		Zone:  zone,
+		Codes:  func(list, local string) (string, bool) { code, ok := codes[list+"/"+local]; return code, ok },
+		Kinds:  func(kind string) (int, bool) { n, ok := kinds[kind]; return n, ok },
+		Zone:   zone,
+		Shifts: func(string) []string { return []string{"1", "2", "3"} },
 		Calendar: func(day, shift string) (from, to time.Time, ok bool) {
 			date, err := time.ParseInLocation(dayLayout, day, zone)
 			n := strings.Index("123", shift)
@@ -291,7 +292,10 @@ func TestAFaultNamesReasonFieldAndPlace(t *testing.T) {
 		{"a number with binary noise", `root.o = quantity(this.q, "KGM")`, `{"id":"1","q":31.919999999999998}`, fault.QuantityInexact, "q", "round_to"},
 		{"a ref of control characters", `root.o = ref("order", this.o)`, `{"id":"1","o":"a\u0001b"}`, fault.RefInvalid, "o", ""},
 		{"a kind that is computed and unknown", `root.o = ref(this.k, "1")`, `{"id":"1","k":"wagon"}`, fault.RefKindUnknown, "", `"wagon"`},
-		{"a shift that the calendar has not", `root.o = shift_from("2018-11-01", this.s)`, `{"id":"1","s":"9"}`, fault.TimeInvalid, "s", `"9"`},
+		{"a shift that the calendar has not", `root.o = shift_from("2018-11-01", this.s)`, `{"id":"1","s":"9"}`, fault.MappingFailed, "s", `no shift "9" on the day 2018-11-01: its shifts are 1, 2, 3`},
+		{"a shift of a day that is none", `root.o = shift_from(this.d, "1")`, `{"id":"1","d":"01.11.2018"}`, fault.TimeInvalid, "d", `"01.11.2018" is no day such as 2018-11-01`},
+		{"a shift that is not said", `root.o = shift_to("2018-11-01", this.s)`, `{"id":"1","s":" "}`, fault.FieldMissing, "s", "absent or empty"},
+		{"a shift of a day that is not said", `root.o = shift_to(this.d, "1")`, `{"id":"1","d":""}`, fault.FieldMissing, "d", "absent or empty"},
 		{"a day that is none", `root.o = day_of(this.d)`, `{"id":"1","d":"43405"}`, fault.TimeInvalid, "d", "43405"},
 		{"what the author throws", `root.o = if this.a == null { throw("no a") }`, `{"id":"1"}`, fault.MappingFailed, "", "no a"},
 		{"a condition that is no bool", `root.o = if this.a { 1 }`, `{"id":"1","a":"yes"}`, fault.MappingFailed, "", "non-boolean"},

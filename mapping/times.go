@@ -41,9 +41,21 @@ func (env Environment) shift(call string, arguments []any) (from, to any, err er
 	if env.Calendar == nil {
 		return nil, nil, fmt.Errorf("%s needs the calendar of a plant: name the plant of the mapping", call)
 	}
+	for i, text := range []string{day, shift} {
+		if text == "" {
+			return nil, nil, &missing{call: call, argument: i}
+		}
+	}
+	if _, err := time.Parse(dayLayout, day); err != nil {
+		return nil, nil, &timeInvalid{fmt.Sprintf("%.60q is no day such as 2018-11-01: take it out of a time with day_of", day)}
+	}
 	begin, end, ok := env.Calendar(day, shift)
 	if !ok {
-		return nil, nil, &timeInvalid{fmt.Sprintf("the plant's calendar has no shift %.40q on the day %.40q", shift, day)}
+		unknown := &shiftUnknown{call: call, day: day, shift: shift}
+		if env.Shifts != nil {
+			unknown.known = env.Shifts(day)
+		}
+		return nil, nil, unknown
 	}
 	return begin.Format(time.RFC3339Nano), end.Format(time.RFC3339Nano), nil
 }

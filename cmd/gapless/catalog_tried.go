@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -160,47 +159,18 @@ func faultOf(f *fault.Fault) *api.FaultView {
 	}
 }
 
-// fieldsOf are the explanations of an event's fields. The two halves of a local
-// identifier become one field with the ref that took its place.
+// fieldsOf are the explanations of an event's fields.
 func fieldsOf(e *catalog.TriedEvent, explanations []mapping.Explanation) []api.FieldView {
 	fields := []api.FieldView{}
 	for _, x := range explanations {
 		if x.Slot != e.Slot || x.Type != e.Type {
 			continue
 		}
-		f := api.FieldView{Slot: x.Slot, Type: x.Type, Target: x.Field, Value: x.Value, Sources: x.Sources, Place: x.Place, Line: x.Line, Expression: x.Expression}
-		target, _, marker := strings.Cut(x.Field, "/"+mapping.LocalKey+"/")
-		if !marker {
-			fields = append(fields, f)
-			continue
-		}
-		f.Target, f.Value = target, at(e.Data, strings.Split(strings.TrimPrefix(target, "data/"), "/"))
-		if last := len(fields) - 1; last >= 0 && fields[last].Target == target {
-			fields[last].Sources = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(fields[last].Sources), f.Sources...))))
-			continue
-		}
-		fields = append(fields, f)
+		fields = append(fields, api.FieldView{
+			Slot: x.Slot, Type: x.Type, Target: x.Field, Value: x.In(e.Data), Sources: x.Sources, Place: x.Place, Line: x.Line, Expression: x.Expression,
+		})
 	}
 	return fields
-}
-
-// at is the value at a path of JSON values; nil where there is none.
-func at(value any, path []string) any {
-	for _, name := range path {
-		switch v := value.(type) {
-		case map[string]any:
-			value = v[name]
-		case []any:
-			i, err := strconv.Atoi(name)
-			if err != nil || i < 0 || i >= len(v) {
-				return nil
-			}
-			value = v[i]
-		default:
-			return nil
-		}
-	}
-	return value
 }
 
 // maxTroubled is how many records are shown because something stands against
