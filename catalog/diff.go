@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/gapless/gapless/mapping"
 	"github.com/gapless/gapless/policy"
@@ -168,11 +170,94 @@ func flatDifferences(at string, before, now any) []string {
 	}
 	switch {
 	case before == nil:
-		return []string{fmt.Sprintf("%s: %s is new", at, shown(now))}
+		return []string{fmt.Sprintf("%s: %s is new", at, plainly(now))}
 	case now == nil:
-		return []string{fmt.Sprintf("%s: %s is gone", at, shown(before))}
+		return []string{fmt.Sprintf("%s: %s is gone", at, plainly(before))}
 	}
-	return []string{fmt.Sprintf("%s: %s was %s", at, shown(now), shown(before))}
+	return []string{textDifference(at, before, now)}
+}
+
+// textDifference is the sentence about two values. Of a text of several lines it
+// tells those that differ, of a long one the part that does.
+func textDifference(at string, before, now any) string {
+	was, wasText := before.(string)
+	is, isText := now.(string)
+	if !wasText || !isText {
+		return fmt.Sprintf("%s: %s was %s", at, plainly(now), plainly(before))
+	}
+	if !strings.Contains(was+is, "\n") {
+		same := commonLength([]rune(was), []rune(is))
+		return fmt.Sprintf("%s: %s was %s", at, excerpt(is, same), excerpt(was, same))
+	}
+	old, updated := textLines(was), textLines(is)
+	same := commonLength(old, updated)
+	old, updated = old[same:], updated[same:]
+	for len(old) > 0 && len(updated) > 0 && old[len(old)-1] == updated[len(updated)-1] {
+		old, updated = old[:len(old)-1], updated[:len(updated)-1]
+	}
+	at = fmt.Sprintf("%s: line %d", at, same+1)
+	switch {
+	case len(old) == 0 && len(updated) == 0:
+		return at + ": only the end of the text differs"
+	case len(old) == 0:
+		return fmt.Sprintf("%s: %s is new", at, plainLines(updated))
+	case len(updated) == 0:
+		return fmt.Sprintf("%s: %s is gone", at, plainLines(old))
+	case len(old) == 1 && len(updated) == 1:
+		return textDifference(at, strings.TrimSpace(old[0]), strings.TrimSpace(updated[0]))
+	}
+	return fmt.Sprintf("%s: %s was %s", at, plainLines(updated), plainLines(old))
+}
+
+func textLines(text string) []string { return strings.Split(strings.TrimRight(text, "\n"), "\n") }
+
+// commonLength is how many of their first elements two lists share.
+func commonLength[T comparable](a, b []T) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// plainLines quotes each line as it is written.
+func plainLines(lines []string) string {
+	quoted := make([]string, len(lines))
+	for i, line := range lines {
+		quoted[i] = plainly(strings.TrimSpace(line))
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// plainly is a value for a sentence, a text as it is written.
+func plainly(v any) string {
+	if text, isText := v.(string); isText {
+		return excerpt(text, 0)
+	}
+	return shown(v)
+}
+
+// excerpt quotes a text; of a long one what stands around a character.
+func excerpt(text string, around int) string {
+	if letters := []rune(text); len(letters) > maxShownCharacters {
+		from := max(0, min(around-maxShownCharacters/4, len(letters)-maxShownCharacters))
+		to := from + maxShownCharacters
+		text = string(letters[from:to])
+		if from > 0 {
+			text = "…" + text
+		}
+		if to < len(letters) {
+			text += "…"
+		}
+	}
+	control := strings.ContainsFunc(text, unicode.IsControl)
+	switch {
+	case !control && !strings.ContainsAny(text, "\"\\"):
+		return `"` + text + `"`
+	case !control && !strings.Contains(text, "`"):
+		return "`" + text + "`"
+	}
+	return strconv.Quote(text)
 }
 
 // rerun runs the cases of before with the definition of now, and tells those

@@ -19,6 +19,14 @@ func TestDiffTellsWhatAChangeMeans(t *testing.T) {
 			[]edit{{"kinds/lot.yaml", "title: Lot", "title: Los"}},
 			[]string{"changed kinds/lot.yaml\n  title: \"Los\" was \"Lot\""},
 		},
+		"an expression, as it is written": {
+			[]edit{{policyFile, "size(subject.open.holds) == 0\"", "size(subject.open.holds) == 0 && event.type != \\\"x\\\"\""}},
+			[]string{"\n  require: `…| !has(subject.open.holds) || size(subject.open.holds) == 0 && event.type != \"x\"` was \"!has(subject.open) ||"},
+		},
+		"the lines of a text that differ": {
+			[]edit{{"mappings/graz-mes/shift-report.yaml", `root.order = ref("order", this.order)`, `root.order = ref("order", this.order.trim())`}},
+			[]string{": line 1: `root.order = ref(\"order\", this.order.trim())` was `root.order = ref(\"order\", this.order)`"},
+		},
 		"a file that is new": {
 			[]edit{write("slas/more.yaml", "slas: [{class: heals, within: 1h}]\n")},
 			[]string{"added slas/more.yaml"},

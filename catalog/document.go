@@ -41,8 +41,12 @@ func readDocument(file string, body []byte, f *findings) *document {
 		f.list = append(f.list, syntaxFinding(file, err))
 		return nil
 	}
-	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		f.errorAt(d, "", "Put every definition into a file of its own.", "the file holds more than one document")
+	var second yaml.Node
+	switch err := decoder.Decode(&second); {
+	case err == nil:
+		f.errorAt(&document{file: file, root: &second}, "", "Put every definition into a file of its own.", "the file holds more than one document")
+	case !errors.Is(err, io.EOF):
+		f.list = append(f.list, syntaxFinding(file, err))
 	}
 	if len(node.Content) != 1 || node.Content[0].Kind != yaml.MappingNode {
 		f.errorAt(d, "", "Write keys and values.", "the file is not a mapping of keys to values")

@@ -112,6 +112,7 @@ func (c *fieldCompiler) fill(f *field, schema map[string]any, pointer string) {
 	f.types = listOf(schema["type"])
 	f.kinds = listOf(schema["x-ref"])
 	f.quantity = quantityRuleOf(schema["x-quantity"])
+	c.dimension(f.quantity, pointer)
 	f.required = map[string]bool{}
 	for _, name := range listOf(schema["required"]) {
 		f.required[name] = true
@@ -327,7 +328,7 @@ func (w *walker) quantity(value any, rule *quantityRule) {
 const maxWholeDigits = 12
 
 func (w *walker) amount(value any) (event.Quantity, bool) {
-	text := ""
+	var text string
 	switch v := value.(type) {
 	case string:
 		text = v

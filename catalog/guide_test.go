@@ -24,6 +24,28 @@ func readGuide(t *testing.T) string {
 	return string(text)
 }
 
+// TestRemediesNameWhatThePagesHave holds the sections that remedies send people
+// to against the headings of the pages.
+func TestRemediesNameWhatThePagesHave(t *testing.T) {
+	quoted := regexp.MustCompile(`"([^"]+)"`)
+	for _, page := range []string{"docs/mapping.md", "docs/policies.md"} {
+		text, err := os.ReadFile("../" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, remedy := range []string{lookUp(page, "title", 0), lookUp(page, "cases[0].name", 0), lookUp(page, "events[0].map", 3)} {
+			for _, section := range quoted.FindAllStringSubmatch(remedy, -1) {
+				if !strings.Contains(string(text), "\n## "+section[1]+"\n") {
+					t.Errorf("%s: the page has no such section", remedy)
+				}
+			}
+		}
+	}
+	if !strings.Contains(readGuide(t), "\n## Lifecycles\n") {
+		t.Error("the guide has no section on lifecycles")
+	}
+}
+
 func TestTheExamplesOfTheGuideAreOneCatalogThatLintsAndHolds(t *testing.T) {
 	files := fstest.MapFS{}
 	shown := map[string]bool{}

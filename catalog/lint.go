@@ -29,11 +29,10 @@ func (l *loader) document(folder, name string) *document {
 
 // lintLifecycles checks the kinds and event types of lifecycles.
 func (l *loader) lintLifecycles() {
-	for _, kind := range slices.Sorted(maps.Keys(l.catalog.lifecycles)) {
-		lifecycle := l.catalog.lifecycles[kind]
-		d, def := l.document("lifecycles", kind), lifecycle.Definition()
-		if _, ok := l.catalog.kinds[kind]; !ok {
-			l.errorAt(d, "lifecycle", "Declare it in kinds/, or correct the name.", "kind %s is not in the catalog", kind)
+	for _, fold := range l.folds {
+		d, def := fold.doc, fold.def
+		if _, ok := l.catalog.kinds[def.Lifecycle]; !ok && def.Lifecycle != "" {
+			l.errorAt(d, "lifecycle", "Declare it in kinds/, or correct the name.", "kind %.80q is not in the catalog", def.Lifecycle)
 		}
 		for i, t := range def.Transitions {
 			l.knownType(d, fmt.Sprintf("transitions[%d].on", i), t.On)
@@ -53,7 +52,12 @@ func (l *loader) lintLifecycles() {
 	}
 }
 
+// knownType checks a type that a definition names; that none is named is told
+// where the definition is read.
 func (l *loader) knownType(d *document, at, typ string) {
+	if typ == "" {
+		return
+	}
 	if _, ok := l.catalog.Contract(typ, 0); !ok && !l.unreadableType(typ) {
 		l.errorAt(d, at, "Write its contract, or correct the name.", "event type %.80q is not in the catalog", typ)
 	}

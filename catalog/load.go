@@ -76,6 +76,7 @@ type loader struct {
 	catalog    *Catalog
 	documents  map[string]*document // by path in the catalog, what counts
 	extensions []extension          // of the standard catalog's code lists
+	folds      []fold               // lifecycles as they were read, those that do not compile too
 	unreadable map[string]bool      // names of files that are no YAML: what they define is not reported missing too
 	standard   fs.FS                // the standard catalog
 	sources    map[string][]byte    // every file as it was read, for Pack
@@ -85,6 +86,12 @@ type loader struct {
 type extension struct {
 	path string
 	doc  *document
+}
+
+// A fold is a lifecycle and the file that it stands in.
+type fold struct {
+	doc *document
+	def transaction.Definition
 }
 
 // A fieldFault is what is wrong with a field of a definition.
@@ -409,10 +416,11 @@ func (l *loader) lifecycles() {
 		var def transaction.Definition
 		d.decode(&def, l.findings)
 		named := l.name(d, "lifecycle", def.Lifecycle)
+		l.folds = append(l.folds, fold{d, def})
 		compiled, err := transaction.Compile(def)
 		for _, cause := range causes(err) {
 			if wrong, ok := errors.AsType[*transaction.DefinitionError](cause); ok {
-				l.errorAt(d, wrong.Field, "Correct the lifecycle.", "%s", wrong.Error())
+				l.errorAt(d, wrong.Field, `Write it as docs/catalog.md shows under "Lifecycles".`, "%s", wrong.Error())
 				continue
 			}
 			l.errorAt(d, "", "Correct the lifecycle.", "%s", cause.Error())
@@ -458,7 +466,20 @@ func (l *loader) policyFault(d *document, cause error) {
 		l.errorAt(d, "", "Correct the policy.", "%s", cause.Error())
 		return
 	}
-	l.errorInText(d, wrong.Field, wrong.Line, "Correct the policy.", wrong.Error())
+	l.errorInText(d, wrong.Field, wrong.Line, lookUp("docs/policies.md", wrong.Field, wrong.Line), wrong.Error())
+}
+
+// lookUp is the remedy for a fault whose text says what to write instead: where
+// the page shows how. Line is that in an expression, 0 for a field as a whole.
+func lookUp(page, field string, line int) string {
+	section := `"The file"`
+	switch {
+	case line > 0:
+		section = `"What an expression sees" and "Functions of ours"`
+	case strings.HasPrefix(field, "cases"):
+		section = `"Cases"`
+	}
+	return fmt.Sprintf("Write it as %s shows under %s.", page, section)
 }
 
 // errorInText reports an error in a line of a text of the document.

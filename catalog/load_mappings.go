@@ -81,7 +81,7 @@ func (c *Catalog) environment(system string, plant *Plant) mapping.Environment {
 		},
 	}
 	if plant != nil {
-		env.Zone, env.Calendar = plant.Zone, plant.ShiftSpan
+		env.Zone, env.Calendar, env.Shifts = plant.Zone, plant.ShiftSpan, plant.ShiftNames
 	}
 	return env
 }
@@ -180,5 +180,5 @@ func (l *loader) mappingFault(d *document, cause error) {
 		l.errorAt(d, "", "Correct the mapping.", "%s", cause.Error())
 		return
 	}
-	l.errorInText(d, wrong.Field, wrong.Line, "Correct the mapping.", wrong.Error())
+	l.errorInText(d, wrong.Field, wrong.Line, lookUp("docs/mapping.md", wrong.Field, wrong.Line), wrong.Error())
 }

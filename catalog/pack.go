@@ -22,7 +22,8 @@ const (
 
 // Pack writes the revision as a zip archive that holds everything it is made of,
 // the standard catalog of then too, so that a later program reads the same
-// revision from it. The same revision packs to the same bytes.
+// revision from it. The files are packed as they were read, comments included,
+// which the revision does not depend on: the same files pack to the same bytes.
 func (c *Catalog) Pack(w io.Writer) error {
 	archive := zip.NewWriter(w)
 	for _, name := range slices.Sorted(maps.Keys(c.sources)) {

@@ -259,6 +259,19 @@ func (p *Plant) ShiftSpan(day, shift string) (from, to time.Time, ok bool) {
 	return from, to, false
 }
 
+// ShiftNames are the shifts of a production day in the order of their times, by
+// the calendar of the plant as a whole; none where the text is no day.
+func (p *Plant) ShiftNames(day string) []string {
+	if _, err := time.Parse(dayLayout, day); err != nil {
+		return nil
+	}
+	var names []string
+	for _, s := range p.calendarOf("", day).shifts {
+		names = append(names, s.name)
+	}
+	return names
+}
+
 // Begins is from when on the hub takes what a system reports of the plant; the
 // zero time is since ever.
 func (p *Plant) Begins(system string) time.Time {

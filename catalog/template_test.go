@@ -48,6 +48,16 @@ func TestANewCatalogLintsAndItsCasesHold(t *testing.T) {
 	}
 }
 
+func TestTheReadmeOfANewCatalogNamesItsMessage(t *testing.T) {
+	text, err := fs.ReadFile(initialised(t, "north-plant2"), "README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "gapless catalog try . north-plant2-mes shift-report report.csv\n"; !strings.Contains(string(text), want) {
+		t.Errorf("nothing says %q:\n%s", want, text)
+	}
+}
+
 func TestANewCatalogNeedsAName(t *testing.T) {
 	for _, name := range []string{"", "Graz", "../etc", "a b"} {
 		if err := Init(name, func(string, []byte) error { return nil }); err == nil {
