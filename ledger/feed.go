@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -112,9 +113,7 @@ func (l *Ledger) Feed(ctx context.Context, after Cursor, f FeedFilter) ([]Stored
 		return nil, nil, err
 	}
 	next := Cursor{}
-	for plant, position := range after {
-		next[plant] = position
-	}
+	maps.Copy(next, after)
 	var all []StoredEvent
 	for _, plant := range sortedKeys(head) {
 		if len(f.Plants) > 0 && !slices.Contains(f.Plants, plant) {
@@ -157,10 +156,14 @@ func (l *Ledger) feedPage(ctx context.Context, plant string, after, head int64, 
 	return page, end, nil
 }
 
-// Acknowledge keeps how far a consumer has come.
+// Acknowledge keeps how far a consumer has come. A position beyond the end of a
+// plant's feed is refused: no event there can have been read yet.
 func (l *Ledger) Acknowledge(ctx context.Context, principal, consumer string, c Cursor) error {
 	return l.act(ctx, Act{Principal: principal, Act: "consumer.acknowledged", Subject: "consumer/" + consumer, Detail: c.String()},
 		func(ctx context.Context, s *session, at time.Time) error {
+			if err := s.withinFeeds(ctx, c); err != nil {
+				return err
+			}
 			for _, plant := range sortedKeys(c) {
 				if err := s.exec(ctx, `insert into cursors (consumer, plant, position, moved) values ($1, $2, $3, $4)
 					on conflict (consumer, plant) do update set position = excluded.position, moved = excluded.moved`,
@@ -170,6 +173,21 @@ func (l *Ledger) Acknowledge(ctx context.Context, principal, consumer string, c 
 			}
 			return nil
 		})
+}
+
+// withinFeeds refuses a cursor that no feed has led to.
+func (s *session) withinFeeds(ctx context.Context, c Cursor) error {
+	for _, plant := range sortedKeys(c) {
+		var last int64
+		err := s.each(ctx, "select last from feeds where plant = $1", []any{plant}, func(r Row) error { return r.Scan(&last) })
+		if err != nil {
+			return err
+		}
+		if c[plant] < 0 || c[plant] > last {
+			return fault.New("ledger.Acknowledge", fault.InvalidRequest, "cursor", "position %d of plant %.80q is none of its feed, which ends at %d", c[plant], plant, last)
+		}
+	}
+	return nil
 }
 
 // Acknowledged is how far a consumer has come; empty where it never said.

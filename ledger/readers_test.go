@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -166,6 +168,10 @@ func TestACursorThatIsNoneIsRefused(t *testing.T) {
 func TestAConsumerFindsHowFarItHasCome(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		l := open(t, dsn, Config{})
+		for i := range 7 {
+			record(t, l, said(t, "graz", fmt.Sprint(i), "1"))
+		}
+		record(t, l, said(t, "linz", "a", "1", "2"))
 		for _, c := range []Cursor{{"graz": 3}, {"graz": 7, "linz": 2}} {
 			if err := l.Acknowledge(t.Context(), "erp", "finance", c); err != nil {
 				t.Fatal(err)
@@ -174,6 +180,17 @@ func TestAConsumerFindsHowFarItHasCome(t *testing.T) {
 			if diff := cmp.Diff(c, got); diff != "" || err != nil {
 				t.Error(err, diff)
 			}
+		}
+		for plant, c := range map[string]Cursor{
+			"graz": {"graz": 8, "linz": 1}, "linz": {"graz": 1, "linz": 3}, "wien": {"graz": 7, "wien": 1}, "one before the begin": {"graz": 7, "one before the begin": -1},
+		} {
+			err := l.Acknowledge(t.Context(), "erp", "finance", c)
+			if !errors.Is(err, fault.InvalidRequest) || !strings.Contains(err.Error(), strconv.Quote(plant)) {
+				t.Errorf("acknowledging what the feed of %s has not: %v", plant, err)
+			}
+		}
+		if got, err := l.Acknowledged(t.Context(), "finance"); err != nil || !cmp.Equal(got, Cursor{"graz": 7, "linz": 2}) {
+			t.Errorf("what was refused moved the consumer to %v, %v", got, err)
 		}
 		if acts, err := l.ActsOn(t.Context(), "consumer/finance"); err != nil || len(acts) != 2 || acts[1].Principal != "erp" {
 			t.Errorf("acts: %+v, %v", acts, err)
