@@ -52,8 +52,12 @@ func failOneStep(t *testing.T, dsn, step string, always, answered bool, reason *
 	var failed atomic.Int64
 	var mu sync.Mutex
 	var woken []string
+	patience := 200 * time.Millisecond
+	if answered { // however slow the machine is
+		patience = time.Minute
+	}
 	l := open(t, dsn, Config{
-		Patience: 200 * time.Millisecond,
+		Patience: patience,
 		Woken:    func(keys []string) { mu.Lock(); defer mu.Unlock(); woken = append(woken, keys...) },
 		Faults: func(s string) error {
 			if s != step || !failing.Load() {
