@@ -77,16 +77,11 @@ func TestFindingsNameFileAndLine(t *testing.T) {
 		edit edit
 		want []string // each is part of one finding
 	}{
-		"an unknown key":                                    {edit{"kinds/lot.yaml", "standard:", "standart:"}, []string{"kinds/lot.yaml:5:1: error: unknown key standart (Known keys: definition, kind"}},
-		"a repeated key":                                    {edit{"kinds/lot.yaml", "title: Lot", "title: Lot\ntitle: Los"}, []string{"kinds/lot.yaml:3:1: error: key title stands here twice, first in line 2"}},
-		"a file that is not YAML":                           {write("kinds/lot.yaml", "kind: lot\n  title: [\n"), []string{"kinds/lot.yaml:2:1: error: not readable as YAML"}},
-		"an empty file":                                     {write("kinds/empty.yaml", "\n"), []string{"kinds/empty.yaml: error: the file is empty"}},
-		"two documents in one file":                         {edit{"kinds/lot.yaml", "standard:", "---\nstandard:"}, []string{"kinds/lot.yaml:5:1: error: the file holds more than one document"}},
-		"a second document that is not YAML":                {edit{"kinds/lot.yaml", "standard:", "---\nx: [\nstandard:"}, []string{"kinds/lot.yaml:5:1: error: not readable as YAML"}},
-		"an unknown type in a lifecycle with another fault": {edit{"lifecycles/lot.yaml", "{on: lot.released, from: [unknown, released], to: released}", "{on: lot.freed, to: nowhere}"}, []string{`lifecycles/lot.yaml:6:6: error: event type "lot.freed" is not in the catalog`, `"nowhere" is no status of this lifecycle`}},
-		"a quantity of a dimension that no unit has":        {edit{production, "{dimension: mass}", "{dimension: heaviness}"}, []string{production + ":25:26: error: /properties/gross/x-quantity/dimension: no unit measures \"heaviness\", so no value would be accepted (Write one of acceleration, ", ", mass, "}},
-		"a quantity of a dimension that is spelt wrong":     {edit{production, "{dimension: mass}", "{dimension: Volumen}"}, []string{"(Write volume; docs/units.md lists the dimension of every unit.)"}},
-		"a field of a mapping that must be corrected":       {edit{shiftReport, "slot: good", "slot: good/{a}/{b}"}, []string{`(Write it as docs/mapping.md shows under "The file".)`}},
+		"an unknown key":                                     {edit{"kinds/lot.yaml", "standard:", "standart:"}, []string{"kinds/lot.yaml:5:1: error: unknown key standart (Known keys: definition, kind"}},
+		"a repeated key":                                     {edit{"kinds/lot.yaml", "title: Lot", "title: Lot\ntitle: Los"}, []string{"kinds/lot.yaml:3:1: error: key title stands here twice, first in line 2"}},
+		"a file that is not YAML":                            {write("kinds/lot.yaml", "kind: lot\n  title: [\n"), []string{"kinds/lot.yaml:2:1: error: not readable as YAML"}},
+		"an empty file":                                      {write("kinds/empty.yaml", "\n"), []string{"kinds/empty.yaml: error: the file is empty"}},
+		"two documents in one file":                          {edit{"kinds/lot.yaml", "standard:", "---\nstandard:"}, []string{"kinds/lot.yaml:5:1: error: the file holds more than one document"}},
 		"an alias":                                           {edit{"kinds/lot.yaml", "[material, lot]", "&s [material, lot]"}, []string{"kinds/lot.yaml:4:11: error: anchors and aliases"}},
 		"a list where a text belongs":                        {edit{"kinds/lot.yaml", "title: Lot", "title: [Lot]"}, []string{"kinds/lot.yaml:2:8: error: title is a list, expected a single value"}},
 		"a number that YAML would read as another":           {edit{production, "value: 12.5", "value: 012"}, []string{production + ":51:99:", "012 could be a number or a text"}},
@@ -150,6 +145,12 @@ func TestFindingsNameFileAndLine(t *testing.T) {
 		"a file that replaces what the standard has not":     {edit{"kinds/lot.yaml", "kind: lot", "replaces: standard\nkind: lot"}, []string{"the standard catalog has no kinds/lot.yaml to replace"}},
 		"a new version that refuses what the old one took":   {write("contracts/lot.released.v2.yaml", lotReleased2), []string{"contracts/lot.released.v2.yaml:", "warning: since version 1:"}},
 		"a version whose file is called otherwise":           {edit{production, "version: 1", "version: 2"}, []string{"the file production.completed.v1.yaml defines production.completed.v2"}},
+
+		"a second document that is not YAML":                {edit{"kinds/lot.yaml", "standard:", "---\nx: [\nstandard:"}, []string{"kinds/lot.yaml:5:1: error: not readable as YAML"}},
+		"an unknown type in a lifecycle with another fault": {edit{"lifecycles/lot.yaml", "{on: lot.released, from: [unknown, released], to: released}", "{on: lot.freed, to: nowhere}"}, []string{`lifecycles/lot.yaml:6:6: error: event type "lot.freed" is not in the catalog`, `"nowhere" is no status of this lifecycle`}},
+		"a quantity of a dimension that no unit has":        {edit{production, "{dimension: mass}", "{dimension: heaviness}"}, []string{production + ":25:26: error: /properties/gross/x-quantity/dimension: no unit measures \"heaviness\", so no value would be accepted (Write one of acceleration, ", ", mass, "}},
+		"a quantity of a dimension that is spelt wrong":     {edit{production, "{dimension: mass}", "{dimension: Volumen}"}, []string{"(Write volume; docs/units.md lists the dimension of every unit.)"}},
+		"a field of a mapping that must be corrected":       {edit{shiftReport, "slot: good", "slot: good/{a}/{b}"}, []string{`(Write it as docs/mapping.md shows under "The file".)`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, findings := Load(smallFS(t, test.edit))
