@@ -37,6 +37,9 @@ type Config struct {
 	Name string
 	// Listen is the address and port. Default 127.0.0.1:8470; port 0 takes a free one.
 	Listen string
+	// Listener, where it is given, is open already and takes the place of Listen. Run
+	// closes it.
+	Listener net.Listener
 	// TLSCert and TLSKey are files in PEM. Both or none.
 	TLSCert, TLSKey string
 	// Insecure lets keys pass in the clear on an address that others can reach,
@@ -72,6 +75,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.CheckpointEvery < 0 {
 		faults = append(faults, errors.New("CheckpointEvery is negative: give a duration, or 0 for 10 minutes"))
+	}
+	if c.Listener != nil {
+		c.Listen = c.Listener.Addr().String()
 	}
 	c.Listen = cmp.Or(c.Listen, "127.0.0.1:8470")
 	if err := c.checkListen(); err != nil {
@@ -166,6 +172,9 @@ func (h *hub) listen(ctx context.Context) error {
 		return err
 	}
 	h.server = face.Server(h.cfg.Listen)
+	if h.listener = h.cfg.Listener; h.listener != nil {
+		return nil
+	}
 	if h.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", h.cfg.Listen); err != nil {
 		return fmt.Errorf("listen: %w; choose another address, or end what listens there", err)
 	}

@@ -153,19 +153,21 @@ func (d *demo) makeCatalog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.server = server{Config: gapless.Config{Data: d.folder, Listen: freeListen(ctx, "127.0.0.1:8470"), Version: programVersion(), Log: log}}
+	d.server = server{Config: gapless.Config{Data: d.folder, Version: programVersion(), Log: log}}
+	if d.server.Listener, err = listen(ctx, "127.0.0.1:8470"); err != nil {
+		return err
+	}
 	d.server.Catalog, err = d.loadCatalog(folder, d.folder)
 	return err
 }
 
-// freeListen is the address where nobody listens there, else one with any free port.
-func freeListen(ctx context.Context, address string) string {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return "127.0.0.1:0"
+// listen takes the address, or any free port where somebody has it already.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	var config net.ListenConfig
+	if l, err := config.Listen(ctx, "tcp", address); err == nil {
+		return l, nil
 	}
-	_ = l.Close() // only asked whether it can be had
-	return address
+	return config.Listen(ctx, "tcp", "127.0.0.1:0")
 }
 
 // explorer is the account with which the demo can be looked at.
