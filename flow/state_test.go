@@ -229,3 +229,42 @@ func TestARestatedRowThatNamesAnotherOrderLeavesTheFirst(t *testing.T) {
 	}
 	h.verified()
 }
+
+func TestAnotherMessageThatRestatesAnEventMovesItsObjects(t *testing.T) {
+	h := newHub(t).again(map[string]string{"mappings/graz-mes/reweighing.yaml": `message: reweighing
+system: graz-mes
+title: A weighing that takes the place of another
+plant: graz
+format: {kind: json}
+identity: [ticket]
+on-change: correction
+occurred: {from: 'this.at'}
+events:
+  - slot: consumed
+    type: material.consumed
+    version: 1
+    identity: '["[\"", this.number, "\"]"].join("")'
+    map: |
+      root.order = ref("order", this.order)
+      root.inputs = [{"material": local("material", "CAP28"), "quantity": quantity(this.amount, "KGM"), "method": "measured", "direction": "issue"}]
+cases:
+  - name: half a kilogram
+    message: {ticket: "1", number: "W-1", at: "2026-03-02T08:00:00+01:00", order: "2", amount: "0.5"}
+    events:
+      - slot: consumed
+        type: material.consumed
+        data: {order: order/2, inputs: [{material: {$local: {kind: material, id: CAP28}}, quantity: {value: "0.5", unit: KGM}, method: measured, direction: issue}]}
+`})
+	h.becomes(h.says(cloud("erp", "o1", "order.released", "2026-03-01T08:00:00Z", doc{"order": "order/1", "type": "production"})), "recorded")
+	h.becomes(h.one(weighing("W-1", "CAP28", "2026-03-02T08:00:00+01:00")), "recorded")
+	if got := h.status("order/1"); got != "in-progress" {
+		t.Fatalf("order 1 is %q", got)
+	}
+	h.becomes(h.one(native("reweighing", "application/json", `{"ticket":"1","number":"W-1","at":"2026-03-02T08:00:00+01:00","order":"2","amount":"0.7"}`)), "recorded")
+	if one, two := h.status("order/1"), h.status("order/2"); one != "released" || two != "in-progress" {
+		t.Errorf("order 1 is %q and order 2 %q; what was used went into order 2 all the time", one, two)
+	}
+	// The weighing sent again has nothing to say any more, and takes nothing back.
+	h.becomes(h.one(weighing("W-1", "CAP28", "2026-03-02T08:00:00+01:00")), "duplicate")
+	h.verified()
+}

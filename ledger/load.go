@@ -398,7 +398,10 @@ func (t *transaction) loadHistories(ctx context.Context, _ *touched) error {
 		}
 		for i := range it.entry.Drafts {
 			d := &it.entry.Drafts[i]
-			_, restated := t.w.Statements[d.Key]
+			before, restated := t.w.Statements[d.Key]
+			for _, f := range before.Folds { // it may leave them
+				refold = append(refold, string(f.Ref))
+			}
 			for _, f := range d.Folds {
 				if o, ok := t.w.Objects[f.Ref]; ok && (restated || d.Amends != "" || f.Ordering < o.Ordering) {
 					refold = append(refold, string(f.Ref))
