@@ -61,13 +61,14 @@ func benchDatabases(b *testing.B) map[string]string {
 		return all
 	}
 	name := fmt.Sprintf("gapless_bench_%d", time.Now().UnixNano())
+	ctx := context.WithoutCancel(b.Context()) // the database is dropped after the benchmark
 	admin := func(text string) {
-		conn, err := pgx.Connect(b.Context(), server)
+		conn, err := pgx.Connect(ctx, server)
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer func() { _ = conn.Close(b.Context()) }()
-		if _, err := conn.Exec(b.Context(), text); err != nil {
+		defer func() { _ = conn.Close(ctx) }()
+		if _, err := conn.Exec(ctx, text); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -96,10 +96,14 @@ func badEvents() []badInput {
 		{name: "a reference of a kind that nobody knows", body: eventWith("r7", "order/1", "moon/1"), want: held("ref_kind_unknown"), field: "order"},
 		{name: "a reference without anything behind its kind", body: eventWith("r8", "order/1", "order/"), want: held("ref_invalid"), field: "order"},
 
-		{name: "a bad one between two good ones", body: "[" + eventWith("g1") + "," + eventWith("g2", amount, `"x"`) + "," + eventWith("g3") + "]",
-			want: []string{"recorded", "held quantity_invalid", "recorded"}, field: "outputs/0/quantity/value"},
-		{name: "one without id between two good ones", body: "[" + eventWith("g4") + "," + eventWith("g5", `"id":"g5",`, "") + "," + eventWith("g6") + "]",
-			want: []string{"recorded", "refused id_missing", "recorded"}, field: "id"},
+		{
+			name: "a bad one between two good ones", body: "[" + eventWith("g1") + "," + eventWith("g2", amount, `"x"`) + "," + eventWith("g3") + "]",
+			want: []string{"recorded", "held quantity_invalid", "recorded"}, field: "outputs/0/quantity/value",
+		},
+		{
+			name: "one without id between two good ones", body: "[" + eventWith("g4") + "," + eventWith("g5", `"id":"g5",`, "") + "," + eventWith("g6") + "]",
+			want: []string{"recorded", "refused id_missing", "recorded"}, field: "id",
+		},
 	}
 	other := `{"specversion":"1.0","id":"q10","source":"erp","type":"material.changed","plant":"graz","time":"2026-03-02T08:00:00Z","data":{"material":"material/M-1","net_weight":{"value":"2","unit":"H87"}}}`
 	return append(all, badInput{name: "a unit of another dimension", body: other, want: held("unit_dimension"), field: "net_weight/unit"})

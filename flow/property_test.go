@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -402,16 +403,14 @@ func TestSendersAtTheSameTimeGiveTheSameLedger(t *testing.T) {
 						}
 					}
 				}
-				if _, err := other.Retry(context.Background(), x.key); err != nil {
+				if _, err := other.Retry(t.Context(), x.key); err != nil {
 					errs[i] = err
 				}
 			})
 		}
 		together.Wait()
-		for _, err := range append(errs, other.healed()) {
-			if err != nil {
-				g.Fatal(err)
-			}
+		if err := errors.Join(errors.Join(errs...), other.healed()); err != nil {
+			g.Fatal(err)
 		}
 		compare(g, tales, plain, other)
 	})

@@ -162,18 +162,6 @@ func TestADecisionThatItsStateForbidsIsHeldAndNothingOfItIsOnRecord(t *testing.T
 	h.verified()
 }
 
-// story are events about one lot; in order they leave it released with one hold.
-func story() []doc {
-	return []doc{
-		created("c", lot1, "2026-03-01T08:00:00Z"),
-		cloud("graz-mes", "s", "sample.taken", "2026-03-01T09:00:00Z", doc{"sample": "sample/graz/1", "lot": lot1}),
-		rejected("x", lot1, "2026-03-01T10:00:00Z"),
-		placed("p1", "H-1", lot1, "2026-03-01T11:00:00Z"),
-		placed("p2", "H-2", lot1, "2026-03-01T12:00:00Z"),
-		lifted("l1", "H-1", lot1, "2026-03-01T13:00:00Z"),
-	}
-}
-
 func TestALateEventRefoldsItsObject(t *testing.T) {
 	h := newHub(t)
 	h.becomes(h.says(rejected("x", lot1, "2026-03-05T08:00:00Z")), "recorded")

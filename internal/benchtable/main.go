@@ -85,7 +85,7 @@ func median(rates []float64) float64 {
 		return 0
 	}
 	rates = slices.Sorted(slices.Values(rates))
-	return rates[len(rates)/2]
+	return (rates[(len(rates)-1)/2] + rates[len(rates)/2]) / 2
 }
 
 func table(found map[string][]float64, rounds, messages int) []byte {
