@@ -52,7 +52,23 @@ func run(ctx context.Context, rounds, messages int, out string) error {
 		_, err := os.Stdout.Write(page)
 		return err
 	}
-	return os.WriteFile(out, page, 0o644)
+	return os.WriteFile(out, append(page, notes(out)...), 0o644)
+}
+
+// marker begins what people have written under the table; it is kept.
+const marker = "<!-- notes -->"
+
+// notes are what people have written under an earlier table; nothing where there
+// is none.
+func notes(file string) []byte {
+	before, err := os.ReadFile(file)
+	if err != nil {
+		return nil // the first table
+	}
+	if at := bytes.Index(before, []byte(marker)); at >= 0 {
+		return append([]byte("\n"), before[at:]...)
+	}
+	return nil
 }
 
 // result is a line such as "BenchmarkIntake/sqlite/batch=1-2  20000  812 ns/op  4100 messages/s".
