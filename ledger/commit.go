@@ -70,8 +70,11 @@ var writeOrder = [...]*table{
 // entry by entry, write in bulk, commit. It is the only place that begins or ends
 // a transaction on record.
 func (c *committer) try(ctx context.Context, b *batch) (later []*item, err error) {
-	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
-	defer cancel()
+	if c.ledger.store.dialect == postgres {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, commitTimeout)
+		defer cancel()
+	}
 	if c.session == nil {
 		if c.session, err = c.ledger.store.session(ctx); err != nil {
 			return nil, err

@@ -10,8 +10,10 @@ import (
 	"github.com/gapless/gapless/fault"
 )
 
-// commitTimeout bounds one try of a commit; a database that takes longer is as
-// good as away.
+// commitTimeout bounds one try of a commit on PostgreSQL; a server that takes longer
+// is as good as away. SQLite waits for locks as long as its busy_timeout says and for
+// the disk as long as that takes, which no context ends; its driver would start a
+// goroutine for each statement to watch one.
 const commitTimeout = 30 * time.Second
 
 // races is how often a commit is tried again that another node has overtaken with
