@@ -79,6 +79,7 @@ func (c *committer) try(ctx context.Context, b *batch) (later []*item, err error
 		if c.session, err = c.ledger.store.session(ctx); err != nil {
 			return nil, err
 		}
+		c.ledger.findWAL()
 	}
 	start := c.ledger.cfg.Clock()
 	if err := c.step(ctx, "begin", c.session.begin); err != nil {
