@@ -92,7 +92,7 @@ func gathered(b *testing.B, l *Ledger, s *session, from, size int) *transaction 
 	for i := range size {
 		e := said(b, "graz", fmt.Sprint(from+i), "12.5")
 		d := restating(t.w, e)
-		if _, err := t.apply(e, &d); err != nil {
+		if _, err := t.apply(e, e.Message.Key(), &d); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -220,7 +220,7 @@ func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) 
 			later = append(later, it)
 			continue
 		}
-		if it.result, err = t.apply(it.entry, &d); err != nil {
+		if it.result, err = t.apply(it.entry, it.key, &d); err != nil {
 			return nil, err
 		}
 	}
@@ -242,10 +242,22 @@ func (t *transaction) perform(ctx context.Context, it *item) error {
 	return err
 }
 
+// keyed is a message with its key, which is a hash and worked out once.
+type keyed struct {
+	event.Message
+	key string
+}
+
+// Key is the message's key.
+func (m *keyed) Key() string { return m.key }
+
+// StatementID is the id of the message's version.
+func (m *keyed) StatementID() string { return event.StatementID(m.key, m.Version) }
+
 // apply turns a decision into rows and keeps the working set true.
-func (t *transaction) apply(e *Entry, d *Decision) (Result, error) {
-	m := e.Message
-	m.Version = t.version(&m, d)
+func (t *transaction) apply(e *Entry, key string, d *Decision) (Result, error) {
+	m := &keyed{e.Message, key}
+	m.Version = t.version(m, d)
 	f := t.feeds[m.Plant]
 	known := t.w.Inbox[m.Key()]
 	result := Result{Outcome: d.Outcome, Message: m.StatementID(), Plant: m.Plant, Fault: d.Fault, Recorded: known.Recorded}
@@ -256,10 +268,10 @@ func (t *transaction) apply(e *Entry, d *Decision) (Result, error) {
 	recorded := f.tick(t.now)
 	result.Recorded = fromMicros(recorded)
 	if d.Keep {
-		t.keepMessage(f, &m, recorded)
+		t.keepMessage(f, m, recorded)
 	}
 	for i := range d.Drafts {
-		if err := t.recordDraft(f, &m, &d.Drafts[i]); err != nil {
+		if err := t.recordDraft(f, m, &d.Drafts[i]); err != nil {
 			return Result{}, err
 		}
 	}
@@ -273,7 +285,7 @@ func (t *transaction) apply(e *Entry, d *Decision) (Result, error) {
 		t.w.Objects[ref] = o
 		t.states[ref] = o
 	}
-	t.settleInbox(f, e, d, &m, known, recorded)
+	t.settleInbox(f, e, d, m, known, recorded)
 	result.Events, result.Position = t.standing(m.Key())
 	return result, nil
 }
@@ -281,7 +293,7 @@ func (t *transaction) apply(e *Entry, d *Decision) (Result, error) {
 // version is the number of the version that a decision is about. The ledger numbers
 // what it keeps: content that was refused as a conflict has a number too, though
 // what stands never moved to it.
-func (t *transaction) version(m *event.Message, d *Decision) int {
+func (t *transaction) version(m *keyed, d *Decision) int {
 	key := m.Key()
 	known, versions := t.w.Inbox[key], t.w.Versions[key]
 	if !d.Keep {
@@ -311,7 +323,7 @@ func (t *transaction) standing(message string) (ids []string, position int64) {
 }
 
 // keepMessage adds a version of a message, its raw content apart and salted.
-func (t *transaction) keepMessage(f *feed, m *event.Message, recorded int64) {
+func (t *transaction) keepMessage(f *feed, m *keyed, recorded int64) {
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt) // never fails: it ends the process instead
 	key := m.Key()
@@ -343,7 +355,7 @@ func contentDigest(salt, body []byte) string {
 
 // settleInbox writes what the message's id stands for now, and the exception that
 // begins or ends with it.
-func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *event.Message, known Inbox, recorded int64) {
+func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *keyed, known Inbox, recorded int64) {
 	key := m.Key()
 	now := known
 	if d.Conflict {
@@ -376,7 +388,7 @@ func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *event.Messa
 	}
 }
 
-func (t *transaction) raise(f *feed, e *Entry, d *Decision, m *event.Message, recorded int64) {
+func (t *transaction) raise(f *feed, e *Entry, d *Decision, m *keyed, recorded int64) {
 	deadline := int64(0)
 	if e.Within > 0 {
 		deadline = recorded + e.Within.Microseconds()
@@ -394,7 +406,7 @@ func (t *transaction) raise(f *feed, e *Entry, d *Decision, m *event.Message, re
 	}
 }
 
-func (t *transaction) resolve(f *feed, m *event.Message, version int, resolution string) {
+func (t *transaction) resolve(f *feed, m *keyed, version int, resolution string) {
 	id := event.StatementID(m.Key(), version)
 	at := t.addAct(f, Act{Plant: m.Plant, Principal: m.Principal, Act: "exception.resolved", Subject: id, Detail: resolution})
 	if row, ok := t.raised[id]; ok { // by an earlier entry of this commit
@@ -421,7 +433,7 @@ func (t *transaction) addActAt(f *feed, a Act, at int64) {
 func (t *transaction) add(to *table, row []any) { t.rows[to] = append(t.rows[to], row) }
 
 // recordDraft gives a draft its place in the feed and gathers its rows.
-func (t *transaction) recordDraft(f *feed, m *event.Message, d *Draft) error {
+func (t *transaction) recordDraft(f *feed, m *keyed, d *Draft) error {
 	previous := t.w.Statements[d.Key]
 	if d.Plant != f.plant || previous.Key != "" && previous.Plant != d.Plant {
 		return fmt.Errorf("ledger.Record: event %s is of plant %q, its message of %q and the statement before of %q: a chain stays in one feed",

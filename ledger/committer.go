@@ -23,7 +23,8 @@ const races = 5
 // item is one unit of work in a commit, and where its answer goes.
 type item struct {
 	entry  *Entry
-	act    *act // instead of an entry: a write of a person or of the hub itself
+	key    string // of the entry's message: a hash, worked out by whoever waits
+	act    *act   // instead of an entry: a write of a person or of the hub itself
 	result Result
 	err    error
 }
@@ -95,6 +96,7 @@ func (l *Ledger) submit(ctx context.Context, queue chan *request, items []*item)
 	r := &request{items: items, done: make(chan struct{})}
 	for _, it := range items {
 		if it.entry != nil {
+			it.key = it.entry.Message.Key()
 			r.bytes += len(it.entry.Message.Body)
 		}
 	}
