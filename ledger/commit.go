@@ -63,7 +63,7 @@ type ended struct {
 // that two nodes on one database never wait for each other in a circle.
 var writeOrder = [...]*table{
 	messagesTable, contentsTable, inboxTable, eventsTable, eventKeysTable, objectEventsTable, objectsTable, relationsTable,
-	factsTable, referenceTable, crossReferencesTable, exceptionsTable, waitsTable, actsTable, auditTable,
+	factsTable, referenceTable, crossReferencesTable, exceptionsTable, waitsTable, actsTable, auditTable, feedsTable, commitsTable,
 }
 
 // try runs one database transaction: lock the feeds, load what is touched, decide
@@ -185,8 +185,13 @@ func (it *item) plant() string {
 	return it.act.row.Plant
 }
 
+// alreadyCommitted looks for the batch where it was tried before.
 func (t *transaction) alreadyCommitted(ctx context.Context) (bool, error) {
 	found := false
+	if !t.batch.tried {
+		t.batch.tried = true
+		return false, nil
+	}
 	err := t.each(ctx, "select 1 from commits where batch = $1", []any{t.batch.id}, func(Row) error {
 		found = true
 		return nil
@@ -514,22 +519,16 @@ func (t *transaction) addMasterData(d, previous *Draft, at int64) {
 	}
 }
 
-// write sends the gathered rows, table by table.
+// write sends the gathered rows, table by table. The last is the batch's own id, by
+// which a lost COMMIT answer is looked up.
 func (t *transaction) write(ctx context.Context) error {
-	if t.batch.events == 0 && len(t.rows) == 0 {
-		return t.mark(ctx)
-	}
 	t.addStates()
-	if err := t.closeLinks(ctx); err != nil {
-		return err
-	}
+	t.closeLinks()
+	t.add(commitsTable, []any{t.batch.id, t.now})
 	if err := t.release(ctx); err != nil {
 		return err
 	}
-	if err := t.insertAll(ctx, writeOrder[:], t.rows); err != nil {
-		return err
-	}
-	return t.mark(ctx)
+	return t.insertAll(ctx, writeOrder[:], t.rows)
 }
 
 // addStates gathers the rows that are written once per commit, whatever the
@@ -557,11 +556,6 @@ func (t *transaction) addStates() {
 		o := t.states[ref]
 		t.add(objectsTable, []any{string(ref), ref.Kind(), canonicalState(o.State), o.Ordering, o.Plant, o.Position, micros(o.Recorded)})
 	}
-}
-
-// mark writes the batch's own id, by which a lost COMMIT answer is looked up.
-func (t *transaction) mark(ctx context.Context) error {
-	return t.exec(ctx, "insert into commits (batch, recorded) values ($1, $2)", t.batch.id, t.now)
 }
 
 // release ends the exceptions and waits of messages that went on.

@@ -46,6 +46,7 @@ type request struct {
 type batch struct {
 	id      string
 	items   []*item
+	tried   bool    // it may be on record though nobody knows
 	later   []*item // decided to go into the next commit
 	events  int
 	wanted  []string           // waits that it may end
