@@ -42,9 +42,9 @@ type transaction struct {
 	feeds  map[string]*feed
 	w      *Working
 	rows   map[*table][][]any
-	states map[event.Ref]Object
-	inbox  map[string]Inbox
-	keys   map[string]Statement
+	states map[event.Ref]bool // objects, messages and statements of w that this commit has moved
+	inbox  map[string]bool
+	keys   map[string]bool
 	raised map[string][]any   // rows of exceptions by message id, as this commit leaves them
 	waits  map[string][][]any // rows of waits by message id
 	ended  []ended            // exceptions that this commit resolves
@@ -87,7 +87,7 @@ func (c *committer) try(ctx context.Context, b *batch) (later []*item, err error
 	}
 	t := &transaction{
 		session: c.session, ledger: c.ledger, batch: b, now: start.UnixMicro(), feeds: map[string]*feed{}, rows: map[*table][][]any{},
-		states: map[event.Ref]Object{}, inbox: map[string]Inbox{}, keys: map[string]Statement{},
+		states: map[event.Ref]bool{}, inbox: map[string]bool{}, keys: map[string]bool{},
 		raised: map[string][]any{}, waits: map[string][][]any{},
 	}
 	later, done, err := t.run(ctx)
@@ -287,8 +287,7 @@ func (t *transaction) apply(e *Entry, key string, d *Decision) (Result, error) {
 		if o.Complete {
 			o.History = before.historyWith(ref, d.Drafts)
 		}
-		t.w.Objects[ref] = o
-		t.states[ref] = o
+		t.w.Objects[ref], t.states[ref] = o, true
 	}
 	t.settleInbox(f, e, d, m, known, recorded)
 	result.Events, result.Position = t.standing(m.Key())
@@ -374,7 +373,7 @@ func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *keyed, know
 		}
 	}
 	now.events = t.w.ByMessage[key]
-	t.w.Inbox[key], t.inbox[key] = now, now
+	t.w.Inbox[key], t.inbox[key] = now, true
 	if known.Held && !d.Conflict {
 		id := event.StatementID(key, known.Version)
 		t.freed = append(t.freed, id)
@@ -473,7 +472,7 @@ func (t *transaction) recordDraft(f *feed, m *keyed, d *Draft) error {
 	if !slices.Contains(t.w.ByMessage[s.Message], d.Key) {
 		t.w.ByMessage[s.Message] = append(t.w.ByMessage[s.Message], d.Key)
 	}
-	t.w.Statements[d.Key], t.keys[d.Key] = s, s
+	t.w.Statements[d.Key], t.keys[d.Key] = s, true
 	return nil
 }
 
@@ -535,7 +534,7 @@ func (t *transaction) write(ctx context.Context) error {
 // number of entries that moved them.
 func (t *transaction) addStates() {
 	for _, key := range sortedKeys(t.inbox) {
-		in := t.inbox[key]
+		in := t.w.Inbox[key]
 		state := "recorded"
 		if in.Held {
 			state = "held"
@@ -543,7 +542,7 @@ func (t *transaction) addStates() {
 		t.add(inboxTable, []any{key, state, int64(in.Version), int64(in.Effective), in.Digest, in.Conflict, strings.Join(in.events, "\n"), micros(in.Recorded)})
 	}
 	for _, key := range sortedKeys(t.keys) {
-		s := t.keys[key]
+		s := t.w.Statements[key]
 		t.add(eventKeysTable, []any{key, int64(s.Statement), string(s.Change), s.Plant, s.Position, micros(s.Recorded), s.Message, s.Digest})
 	}
 	for _, id := range sortedKeys(t.raised) {
@@ -553,7 +552,7 @@ func (t *transaction) addStates() {
 		t.rows[waitsTable] = append(t.rows[waitsTable], t.waits[id]...)
 	}
 	for _, ref := range sortedKeys(t.states) {
-		o := t.states[ref]
+		o := t.w.Objects[ref]
 		t.add(objectsTable, []any{string(ref), ref.Kind(), canonicalState(o.State), o.Ordering, o.Plant, o.Position, micros(o.Recorded)})
 	}
 }
