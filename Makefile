@@ -79,7 +79,7 @@ bench: ## run the benchmarks: make bench BENCH=Record
 
 .PHONY: bench-table
 bench-table: ## measure intake beside its floor and write docs/benchmarks.md
-	GOGC=300 scripts/with-postgres go run ./internal/benchtable -out docs/benchmarks.md # as the program sets it
+	GOGC=1000 GOMEMLIMIT=1GiB scripts/with-postgres go run ./internal/benchtable -out docs/benchmarks.md # as the program sets it
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (20s) each

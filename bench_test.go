@@ -1,10 +1,12 @@
 package gapless_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -149,7 +151,6 @@ func BenchmarkIntake(b *testing.B) {
 		for _, size := range []int{1, 100} {
 			b.Run(fmt.Sprintf("%s/batch=%d", database, size), func(b *testing.B) {
 				url, key := startHub(b, dsn)
-				client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
 				contentType := "application/json"
 				if size > 1 {
 					contentType = "application/x-ndjson"
@@ -158,9 +159,10 @@ func BenchmarkIntake(b *testing.B) {
 				var group sync.WaitGroup
 				b.ResetTimer()
 				for range senders {
+					s := newSender(b, url, key, contentType)
 					group.Go(func() {
 						for sent.Add(int64(size)) <= int64(b.N) {
-							if err := post(client, url, key, contentType, boxesOf(size)); err != nil {
+							if err := s.post(boxesOf(size)); err != nil {
 								b.Error(err)
 								return
 							}
@@ -174,14 +176,36 @@ func BenchmarkIntake(b *testing.B) {
 	}
 }
 
-func post(client *http.Client, url, key, contentType string, body []byte) error {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url+"/v1/messages/bench-mes/box", bytes.NewReader(body))
+// A sender posts over one connection that it keeps. It writes the request and reads
+// the answer by itself: what a client of net/http does for each request would cost
+// as much as a tenth of what is measured.
+type sender struct {
+	head   string
+	conn   net.Conn
+	answer *bufio.Reader
+	out    []byte
+}
+
+func newSender(b *testing.B, address, key, contentType string) *sender {
+	b.Helper()
+	host := strings.TrimPrefix(address, "http://")
+	conn, err := (&net.Dialer{}).DialContext(context.WithoutCancel(b.Context()), "tcp", host)
 	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = conn.Close() })
+	head := fmt.Sprintf("POST /v1/messages/bench-mes/box HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: ",
+		host, key, contentType)
+	return &sender{head: head, conn: conn, answer: bufio.NewReader(conn)}
+}
+
+func (s *sender) post(body []byte) error {
+	s.out = append(strconv.AppendInt(append(s.out[:0], s.head...), int64(len(body)), 10), "\r\n\r\n"...)
+	s.out = append(s.out, body...)
+	if _, err := s.conn.Write(s.out); err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+key)
-	req.Header.Set("Content-Type", contentType)
-	resp, err := client.Do(req)
+	resp, err := http.ReadResponse(s.answer, nil)
 	if err != nil {
 		return err
 	}
@@ -209,9 +233,10 @@ func BenchmarkMillion(b *testing.B) {
 	var sent atomic.Int64
 	var group sync.WaitGroup
 	for range 4 {
+		s := newSender(b, url, key, "application/x-ndjson")
 		group.Go(func() {
 			for sent.Add(1000) <= events {
-				if err := post(client, url, key, "application/x-ndjson", boxesOf(1000)); err != nil {
+				if err := s.post(boxesOf(1000)); err != nil {
 					b.Error(err)
 					return
 				}

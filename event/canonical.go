@@ -30,7 +30,7 @@ var (
 // exactly keeps its exact decimal digits, so that two different quantities never
 // have the same digest.
 func Canonical(value any) ([]byte, error) {
-	return appendCanonical(make([]byte, 0, 512), value, 0)
+	return appendCanonical(make([]byte, 0, 1024), value, 0)
 }
 
 func appendCanonical(b []byte, value any, depth int) ([]byte, error) {
@@ -155,6 +155,9 @@ const maxPlain = 400
 // where a double carries it exactly as its shortest form, else in exact decimals.
 // Both forms read back as the same value, so equal text means equal value.
 func appendNumber(b []byte, literal string) ([]byte, error) {
+	if isCount(literal) {
+		return append(b, literal...), nil
+	}
 	if n, err := strconv.ParseInt(literal, 10, 64); err == nil && n > -1<<53 && n < 1<<53 && validNumber(literal) {
 		return strconv.AppendInt(b, n, 10), nil // "-0" becomes 0, as in the RFC
 	}
@@ -173,6 +176,11 @@ func appendNumber(b []byte, literal string) ([]byte, error) {
 		}
 	}
 	return exact.append(b), nil
+}
+
+// isCount says whether a literal is a natural number that any double carries.
+func isCount(literal string) bool {
+	return literal != "" && len(literal) <= 15 && digitsOnly(literal) && (literal[0] != '0' || literal == "0")
 }
 
 // validNumber says whether a literal has the form of RFC 8259 section 6.

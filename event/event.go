@@ -99,7 +99,7 @@ func MessageKey(system, name, id string) string {
 // digestKey hashes its parts, each with its length in front, so that no two
 // lists of parts collide by concatenation. 128 bits, as 32 hex digits.
 func digestKey(parts ...string) string {
-	var b []byte
+	b := make([]byte, 0, 256)
 	for _, p := range parts {
 		b = strconv.AppendInt(b, int64(len(p)), 10)
 		b = append(b, ':')

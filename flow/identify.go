@@ -126,7 +126,7 @@ func specFor(m *catalog.Message, contentType string) (format.Spec, error) {
 
 // tableOf is the format of a message that is a row of a table.
 func tableOf(def *mapping.Definition) (format.Spec, bool) {
-	for _, spec := range append([]format.Spec{def.Format}, def.Formats[format.CSV], def.Formats[format.XLSX]) {
+	for _, spec := range [...]format.Spec{def.Format, def.Formats[format.CSV], def.Formats[format.XLSX]} {
 		if spec.Kind == format.CSV || spec.Kind == format.XLSX || len(spec.Columns) > 0 {
 			return spec, true
 		}

@@ -31,8 +31,14 @@ func yieldAll(records []parsed, yield func(Record, error) bool) {
 }
 
 func splitJSON(spec Spec, text []byte, limits Limits, yield func(Record, error) bool) *Error {
-	r := newJSONReader(text, limits, newColumns(spec))
 	path := spec.path()
+	if path == nil {
+		if object, ok := plainObject(text, limits); ok {
+			yieldAll([]parsed{plainRecord(object, newColumns(spec))}, yield)
+			return nil
+		}
+	}
+	r := newJSONReader(text, limits, newColumns(spec))
 	if path == nil {
 		r.document()
 	} else {
@@ -72,6 +78,9 @@ func splitLines(spec Spec, text []byte, limits Limits, yield func(Record, error)
 }
 
 func jsonLine(line []byte, limits Limits, columns columns) parsed {
+	if object, ok := plainObject(line, limits); ok {
+		return plainRecord(object, columns)
+	}
 	if !utf8.Valid(line) {
 		return parsed{fault: invalidUTF8(line)}
 	}
@@ -81,6 +90,11 @@ func jsonLine(line []byte, limits Limits, columns columns) parsed {
 		return parsed{fault: fault}
 	}
 	return r.records[0]
+}
+
+// plainRecord is an object that was read as the first record of its document.
+func plainRecord(object map[string]any, columns columns) parsed {
+	return parsed{Record{1, object}, columns.normalRecord(object).at(1)}
 }
 
 // jsonReader reads a document token by token, since encoding/json alone would

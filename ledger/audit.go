@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"hash"
 	"strconv"
 )
 
@@ -26,38 +25,43 @@ func (s *linkSum) event(row []any, facts [][]any) {
 
 // digest is the digest of all rows of the link.
 func (s *linkSum) digest() string {
-	h := sha256.New()
+	var b []byte
 	for _, part := range [][]byte{s.messages, s.events, s.acts} {
-		frame(h, part)
+		b = append(frameOf(b, len(part)), part...)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // rowDigest is the digest of a row and of the rows that belong to it.
 func rowDigest(row []any, more ...[]any) []byte {
-	h := sha256.New()
-	for _, r := range append([][]any{row}, more...) {
-		for _, v := range r {
-			switch v := v.(type) {
-			case string:
-				frame(h, []byte(v))
-			case int64:
-				frame(h, strconv.AppendInt(nil, v, 10))
-			case []byte:
-				frame(h, v)
-			}
-		}
+	b := frameRow(make([]byte, 0, 4096), row)
+	for _, r := range more {
+		b = frameRow(b, r)
 	}
-	return h.Sum(nil)
+	sum := sha256.Sum256(b)
+	return sum[:]
 }
 
-// frame writes bytes with their length in front.
-func frame(h hash.Hash, b []byte) {
-	var n [8]byte
-	binary.BigEndian.PutUint64(n[:], uint64(len(b)))
-	h.Write(n[:])
-	h.Write(b)
+// frameRow appends the values of a row, each with its length in front.
+func frameRow(b []byte, row []any) []byte {
+	for _, v := range row {
+		switch v := v.(type) {
+		case string:
+			b = append(frameOf(b, len(v)), v...)
+		case int64:
+			var digits [20]byte
+			number := strconv.AppendInt(digits[:0], v, 10)
+			b = append(frameOf(b, len(number)), number...)
+		case []byte:
+			b = append(frameOf(b, len(v)), v...)
+		}
+	}
+	return b
 }
+
+// frameOf appends the length of what follows.
+func frameOf(b []byte, n int) []byte { return binary.BigEndian.AppendUint64(b, uint64(n)) }
 
 // linkHash is the hash of a link: RFC 6962 style domain separation by the word.
 func linkHash(previous, plant string, link, recorded, first, last, rows int64, digest string) string {

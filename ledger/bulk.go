@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"strings"
 
@@ -47,15 +48,23 @@ func (t *table) names() string {
 // cut greedily. Larger ones gain nothing (measured) and cost memory.
 var chunks = [...]int{64, 32, 16, 8, 4, 2, 1}
 
-// insert writes rows into SQLite in multi-row statements.
-func (s *session) insert(ctx context.Context, t *table, rows [][]any) error {
+// insert writes rows into SQLite in multi-row statements, on the driver's own
+// connection: the hundreds of values of a statement would else be looked at and
+// copied once more on their way.
+func (s *session) insert(ctx context.Context, conn driver.ConnPrepareContext, t *table, rows [][]any) error {
 	for _, size := range chunks {
 		for len(rows) >= size {
-			args := make([]any, 0, size*len(t.columns))
-			for _, row := range rows[:size] {
-				args = append(args, row...)
+			st, err := s.inserting(ctx, conn, t, size)
+			if err != nil {
+				return err
 			}
-			if err := s.exec(ctx, s.values(t, size), args...); err != nil {
+			s.args = s.args[:0]
+			for _, row := range rows[:size] {
+				for _, value := range row {
+					s.args = append(s.args, driver.NamedValue{Ordinal: len(s.args) + 1, Value: value})
+				}
+			}
+			if _, err := st.ExecContext(ctx, s.args); err != nil {
 				return fmt.Errorf("insert into %s: %w", t.name, err)
 			}
 			rows = rows[size:]
@@ -64,16 +73,28 @@ func (s *session) insert(ctx context.Context, t *table, rows [][]any) error {
 	return nil
 }
 
-// values is the statement for a number of rows. Its parameters have no names: the
-// driver looks a name up by walking all of them, which made binding quadratic.
-func (s *session) values(t *table, rows int) string {
+// insertStatement is a statement of the SQLite driver.
+type insertStatement interface {
+	driver.Stmt
+	driver.StmtExecContext
+}
+
+// inserting is the statement that inserts a number of rows.
+func (s *session) inserting(ctx context.Context, conn driver.ConnPrepareContext, t *table, rows int) (insertStatement, error) {
 	key := bulkKey{t, rows}
-	if text, ok := s.bulk[key]; ok {
-		return text
+	if st, ok := s.inserts[key]; ok {
+		return st, nil
 	}
-	text := t.values(rows)
-	s.bulk[key] = text
-	return text
+	prepared, err := conn.PrepareContext(ctx, t.values(rows))
+	if err != nil {
+		return nil, fmt.Errorf("prepare the insert into %s: %w", t.name, err)
+	}
+	st, ok := prepared.(insertStatement)
+	if !ok {
+		return nil, fmt.Errorf("the driver's statement is a %T", prepared)
+	}
+	s.inserts[key] = st
+	return st, nil
 }
 
 type bulkKey struct {
@@ -81,6 +102,8 @@ type bulkKey struct {
 	rows  int
 }
 
+// values is the text of the statement for a number of rows. Its parameters have no
+// names: the driver would look each of them up.
 func (t *table) values(rows int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "insert into %s (%s) values ", t.name, t.names())
@@ -97,12 +120,18 @@ func (t *table) values(rows int) string {
 // statements in one round trip.
 func (s *session) insertAll(ctx context.Context, tables []*table, rows map[*table][][]any) error {
 	if s.dialect != postgres {
-		for _, t := range tables {
-			if err := s.insert(ctx, t, rows[t]); err != nil {
-				return err
+		return s.conn.Raw(func(on any) error {
+			conn, ok := on.(driver.ConnPrepareContext)
+			if !ok {
+				return fmt.Errorf("the driver's connection is a %T", on)
 			}
-		}
-		return nil
+			for _, t := range tables {
+				if err := s.insert(ctx, conn, t, rows[t]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	var batch pgx.Batch
 	for _, t := range tables {
@@ -115,10 +144,10 @@ func (s *session) insertAll(ctx context.Context, tables []*table, rows map[*tabl
 		}
 		batch.Queue(s.unnest(t), args...)
 	}
-	err := s.conn.Raw(func(driver any) error {
-		conn, ok := driver.(*stdlib.Conn)
+	err := s.conn.Raw(func(on any) error {
+		conn, ok := on.(*stdlib.Conn)
 		if !ok {
-			return fmt.Errorf("the driver's connection is a %T", driver)
+			return fmt.Errorf("the driver's connection is a %T", on)
 		}
 		return conn.Conn().SendBatch(ctx, &batch).Close()
 	})
@@ -131,15 +160,14 @@ func (s *session) insertAll(ctx context.Context, tables []*table, rows map[*tabl
 // unnest is the statement that inserts any number of rows from one array for each
 // column.
 func (s *session) unnest(t *table) string {
-	key := bulkKey{t, 0}
-	text, ok := s.bulk[key]
+	text, ok := s.unnests[t]
 	if !ok {
 		casts := make([]string, len(t.columns))
 		for i, c := range t.columns {
 			casts[i] = fmt.Sprintf("$%d::%s", i+1, c.kind.array())
 		}
 		text = fmt.Sprintf("insert into %s (%s) select * from unnest(%s) %s", t.name, t.names(), strings.Join(casts, ", "), t.conflict)
-		s.bulk[key] = text
+		s.unnests[t] = text
 	}
 	return text
 }

@@ -42,9 +42,9 @@ type transaction struct {
 	feeds  map[string]*feed
 	w      *Working
 	rows   map[*table][][]any
-	states map[event.Ref]Object
-	inbox  map[string]Inbox
-	keys   map[string]Statement
+	states map[event.Ref]bool // objects, messages and statements of w that this commit has moved
+	inbox  map[string]bool
+	keys   map[string]bool
 	raised map[string][]any   // rows of exceptions by message id, as this commit leaves them
 	waits  map[string][][]any // rows of waits by message id
 	ended  []ended            // exceptions that this commit resolves
@@ -63,19 +63,23 @@ type ended struct {
 // that two nodes on one database never wait for each other in a circle.
 var writeOrder = [...]*table{
 	messagesTable, contentsTable, inboxTable, eventsTable, eventKeysTable, objectEventsTable, objectsTable, relationsTable,
-	factsTable, referenceTable, crossReferencesTable, exceptionsTable, waitsTable, actsTable, auditTable,
+	factsTable, referenceTable, crossReferencesTable, exceptionsTable, waitsTable, actsTable, auditTable, feedsTable, commitsTable,
 }
 
 // try runs one database transaction: lock the feeds, load what is touched, decide
 // entry by entry, write in bulk, commit. It is the only place that begins or ends
 // a transaction on record.
 func (c *committer) try(ctx context.Context, b *batch) (later []*item, err error) {
-	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
-	defer cancel()
+	if c.ledger.store.dialect == postgres {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, commitTimeout)
+		defer cancel()
+	}
 	if c.session == nil {
 		if c.session, err = c.ledger.store.session(ctx); err != nil {
 			return nil, err
 		}
+		c.ledger.findWAL()
 	}
 	start := c.ledger.cfg.Clock()
 	if err := c.step(ctx, "begin", c.session.begin); err != nil {
@@ -83,7 +87,7 @@ func (c *committer) try(ctx context.Context, b *batch) (later []*item, err error
 	}
 	t := &transaction{
 		session: c.session, ledger: c.ledger, batch: b, now: start.UnixMicro(), feeds: map[string]*feed{}, rows: map[*table][][]any{},
-		states: map[event.Ref]Object{}, inbox: map[string]Inbox{}, keys: map[string]Statement{},
+		states: map[event.Ref]bool{}, inbox: map[string]bool{}, keys: map[string]bool{},
 		raised: map[string][]any{}, waits: map[string][][]any{},
 	}
 	later, done, err := t.run(ctx)
@@ -181,8 +185,13 @@ func (it *item) plant() string {
 	return it.act.row.Plant
 }
 
+// alreadyCommitted looks for the batch where it was tried before.
 func (t *transaction) alreadyCommitted(ctx context.Context) (bool, error) {
 	found := false
+	if !t.batch.tried {
+		t.batch.tried = true
+		return false, nil
+	}
 	err := t.each(ctx, "select 1 from commits where batch = $1", []any{t.batch.id}, func(Row) error {
 		found = true
 		return nil
@@ -216,7 +225,7 @@ func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) 
 			later = append(later, it)
 			continue
 		}
-		if it.result, err = t.apply(it.entry, &d); err != nil {
+		if it.result, err = t.apply(it.entry, it.key, &d); err != nil {
 			return nil, err
 		}
 	}
@@ -238,10 +247,22 @@ func (t *transaction) perform(ctx context.Context, it *item) error {
 	return err
 }
 
+// keyed is a message with its key, which is a hash and worked out once.
+type keyed struct {
+	event.Message
+	key string
+}
+
+// Key is the message's key.
+func (m *keyed) Key() string { return m.key }
+
+// StatementID is the id of the message's version.
+func (m *keyed) StatementID() string { return event.StatementID(m.key, m.Version) }
+
 // apply turns a decision into rows and keeps the working set true.
-func (t *transaction) apply(e *Entry, d *Decision) (Result, error) {
-	m := e.Message
-	m.Version = t.version(&m, d)
+func (t *transaction) apply(e *Entry, key string, d *Decision) (Result, error) {
+	m := &keyed{e.Message, key}
+	m.Version = t.version(m, d)
 	f := t.feeds[m.Plant]
 	known := t.w.Inbox[m.Key()]
 	result := Result{Outcome: d.Outcome, Message: m.StatementID(), Plant: m.Plant, Fault: d.Fault, Recorded: known.Recorded}
@@ -252,10 +273,10 @@ func (t *transaction) apply(e *Entry, d *Decision) (Result, error) {
 	recorded := f.tick(t.now)
 	result.Recorded = fromMicros(recorded)
 	if d.Keep {
-		t.keepMessage(f, &m, recorded)
+		t.keepMessage(f, m, recorded)
 	}
 	for i := range d.Drafts {
-		if err := t.recordDraft(f, &m, &d.Drafts[i]); err != nil {
+		if err := t.recordDraft(f, m, &d.Drafts[i]); err != nil {
 			return Result{}, err
 		}
 	}
@@ -266,10 +287,9 @@ func (t *transaction) apply(e *Entry, d *Decision) (Result, error) {
 		if o.Complete {
 			o.History = before.historyWith(ref, d.Drafts)
 		}
-		t.w.Objects[ref] = o
-		t.states[ref] = o
+		t.w.Objects[ref], t.states[ref] = o, true
 	}
-	t.settleInbox(f, e, d, &m, known, recorded)
+	t.settleInbox(f, e, d, m, known, recorded)
 	result.Events, result.Position = t.standing(m.Key())
 	return result, nil
 }
@@ -277,7 +297,7 @@ func (t *transaction) apply(e *Entry, d *Decision) (Result, error) {
 // version is the number of the version that a decision is about. The ledger numbers
 // what it keeps: content that was refused as a conflict has a number too, though
 // what stands never moved to it.
-func (t *transaction) version(m *event.Message, d *Decision) int {
+func (t *transaction) version(m *keyed, d *Decision) int {
 	key := m.Key()
 	known, versions := t.w.Inbox[key], t.w.Versions[key]
 	if !d.Keep {
@@ -307,7 +327,7 @@ func (t *transaction) standing(message string) (ids []string, position int64) {
 }
 
 // keepMessage adds a version of a message, its raw content apart and salted.
-func (t *transaction) keepMessage(f *feed, m *event.Message, recorded int64) {
+func (t *transaction) keepMessage(f *feed, m *keyed, recorded int64) {
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt) // never fails: it ends the process instead
 	key := m.Key()
@@ -339,7 +359,7 @@ func contentDigest(salt, body []byte) string {
 
 // settleInbox writes what the message's id stands for now, and the exception that
 // begins or ends with it.
-func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *event.Message, known Inbox, recorded int64) {
+func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *keyed, known Inbox, recorded int64) {
 	key := m.Key()
 	now := known
 	if d.Conflict {
@@ -353,7 +373,7 @@ func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *event.Messa
 		}
 	}
 	now.events = t.w.ByMessage[key]
-	t.w.Inbox[key], t.inbox[key] = now, now
+	t.w.Inbox[key], t.inbox[key] = now, true
 	if known.Held && !d.Conflict {
 		id := event.StatementID(key, known.Version)
 		t.freed = append(t.freed, id)
@@ -372,7 +392,7 @@ func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *event.Messa
 	}
 }
 
-func (t *transaction) raise(f *feed, e *Entry, d *Decision, m *event.Message, recorded int64) {
+func (t *transaction) raise(f *feed, e *Entry, d *Decision, m *keyed, recorded int64) {
 	deadline := int64(0)
 	if e.Within > 0 {
 		deadline = recorded + e.Within.Microseconds()
@@ -390,7 +410,7 @@ func (t *transaction) raise(f *feed, e *Entry, d *Decision, m *event.Message, re
 	}
 }
 
-func (t *transaction) resolve(f *feed, m *event.Message, version int, resolution string) {
+func (t *transaction) resolve(f *feed, m *keyed, version int, resolution string) {
 	id := event.StatementID(m.Key(), version)
 	at := t.addAct(f, Act{Plant: m.Plant, Principal: m.Principal, Act: "exception.resolved", Subject: id, Detail: resolution})
 	if row, ok := t.raised[id]; ok { // by an earlier entry of this commit
@@ -417,7 +437,7 @@ func (t *transaction) addActAt(f *feed, a Act, at int64) {
 func (t *transaction) add(to *table, row []any) { t.rows[to] = append(t.rows[to], row) }
 
 // recordDraft gives a draft its place in the feed and gathers its rows.
-func (t *transaction) recordDraft(f *feed, m *event.Message, d *Draft) error {
+func (t *transaction) recordDraft(f *feed, m *keyed, d *Draft) error {
 	previous := t.w.Statements[d.Key]
 	if d.Plant != f.plant || previous.Key != "" && previous.Plant != d.Plant {
 		return fmt.Errorf("ledger.Record: event %s is of plant %q, its message of %q and the statement before of %q: a chain stays in one feed",
@@ -452,7 +472,7 @@ func (t *transaction) recordDraft(f *feed, m *event.Message, d *Draft) error {
 	if !slices.Contains(t.w.ByMessage[s.Message], d.Key) {
 		t.w.ByMessage[s.Message] = append(t.w.ByMessage[s.Message], d.Key)
 	}
-	t.w.Statements[d.Key], t.keys[d.Key] = s, s
+	t.w.Statements[d.Key], t.keys[d.Key] = s, true
 	return nil
 }
 
@@ -498,29 +518,23 @@ func (t *transaction) addMasterData(d, previous *Draft, at int64) {
 	}
 }
 
-// write sends the gathered rows, table by table.
+// write sends the gathered rows, table by table. The last is the batch's own id, by
+// which a lost COMMIT answer is looked up.
 func (t *transaction) write(ctx context.Context) error {
-	if t.batch.events == 0 && len(t.rows) == 0 {
-		return t.mark(ctx)
-	}
 	t.addStates()
-	if err := t.closeLinks(ctx); err != nil {
-		return err
-	}
+	t.closeLinks()
+	t.add(commitsTable, []any{t.batch.id, t.now})
 	if err := t.release(ctx); err != nil {
 		return err
 	}
-	if err := t.insertAll(ctx, writeOrder[:], t.rows); err != nil {
-		return err
-	}
-	return t.mark(ctx)
+	return t.insertAll(ctx, writeOrder[:], t.rows)
 }
 
 // addStates gathers the rows that are written once per commit, whatever the
 // number of entries that moved them.
 func (t *transaction) addStates() {
 	for _, key := range sortedKeys(t.inbox) {
-		in := t.inbox[key]
+		in := t.w.Inbox[key]
 		state := "recorded"
 		if in.Held {
 			state = "held"
@@ -528,7 +542,7 @@ func (t *transaction) addStates() {
 		t.add(inboxTable, []any{key, state, int64(in.Version), int64(in.Effective), in.Digest, in.Conflict, strings.Join(in.events, "\n"), micros(in.Recorded)})
 	}
 	for _, key := range sortedKeys(t.keys) {
-		s := t.keys[key]
+		s := t.w.Statements[key]
 		t.add(eventKeysTable, []any{key, int64(s.Statement), string(s.Change), s.Plant, s.Position, micros(s.Recorded), s.Message, s.Digest})
 	}
 	for _, id := range sortedKeys(t.raised) {
@@ -538,14 +552,9 @@ func (t *transaction) addStates() {
 		t.rows[waitsTable] = append(t.rows[waitsTable], t.waits[id]...)
 	}
 	for _, ref := range sortedKeys(t.states) {
-		o := t.states[ref]
+		o := t.w.Objects[ref]
 		t.add(objectsTable, []any{string(ref), ref.Kind(), canonicalState(o.State), o.Ordering, o.Plant, o.Position, micros(o.Recorded)})
 	}
-}
-
-// mark writes the batch's own id, by which a lost COMMIT answer is looked up.
-func (t *transaction) mark(ctx context.Context) error {
-	return t.exec(ctx, "insert into commits (batch, recorded) values ($1, $2)", t.batch.id, t.now)
 }
 
 // release ends the exceptions and waits of messages that went on.

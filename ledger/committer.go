@@ -10,8 +10,10 @@ import (
 	"github.com/gapless/gapless/fault"
 )
 
-// commitTimeout bounds one try of a commit; a database that takes longer is as
-// good as away.
+// commitTimeout bounds one try of a commit on PostgreSQL; a server that takes longer
+// is as good as away. SQLite waits for locks as long as its busy_timeout says and for
+// the disk as long as that takes, which no context ends; its driver would start a
+// goroutine for each statement to watch one.
 const commitTimeout = 30 * time.Second
 
 // races is how often a commit is tried again that another node has overtaken with
@@ -21,7 +23,8 @@ const races = 5
 // item is one unit of work in a commit, and where its answer goes.
 type item struct {
 	entry  *Entry
-	act    *act // instead of an entry: a write of a person or of the hub itself
+	key    string // of the entry's message: a hash, worked out by whoever waits
+	act    *act   // instead of an entry: a write of a person or of the hub itself
 	result Result
 	err    error
 }
@@ -43,6 +46,7 @@ type request struct {
 type batch struct {
 	id      string
 	items   []*item
+	tried   bool    // it may be on record though nobody knows
 	later   []*item // decided to go into the next commit
 	events  int
 	wanted  []string           // waits that it may end
@@ -93,6 +97,7 @@ func (l *Ledger) submit(ctx context.Context, queue chan *request, items []*item)
 	r := &request{items: items, done: make(chan struct{})}
 	for _, it := range items {
 		if it.entry != nil {
+			it.key = it.entry.Message.Key()
 			r.bytes += len(it.entry.Message.Body)
 		}
 	}

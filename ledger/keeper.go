@@ -28,6 +28,8 @@ func (l *Ledger) keep(ctx context.Context) {
 			return
 		case <-checkpoint.C:
 			l.logged("checkpoint", l.tendWAL(ctx))
+		case <-l.walGrown:
+			l.logged("checkpoint", l.checkpointWAL(ctx))
 		case <-daily.C:
 			l.logged("make partitions", l.store.makePartitions(ctx, l.cfg.Clock()))
 			l.logged("trim batch ids", l.trimCommits(ctx))
@@ -41,8 +43,8 @@ func (l *Ledger) logged(what string, err error) {
 	}
 }
 
-// walWorth is the size of the WAL from which moving its pages is worth while, in
-// bytes: a page that many commits have touched is then written once.
+// walWorth is how many bytes more in the WAL make moving its pages worth while: a
+// page that many commits have touched is then written once.
 const walWorth = 16 << 20
 
 // tendWAL moves committed pages into the database file, once they are many or
@@ -54,8 +56,8 @@ func (l *Ledger) tendWAL(ctx context.Context) error {
 	commits := l.Counts().Commits
 	busy := commits != l.commitsBefore
 	l.commitsBefore = commits
-	if info, err := os.Stat(l.walFile()); err != nil || busy && info.Size() < walWorth {
-		return nil //nolint:nilerr // without a WAL there is nothing to move
+	if busy && l.walSize.Load()-l.walMoved.Load() < walWorth {
+		return nil
 	}
 	return l.checkpointWAL(ctx)
 }
@@ -65,54 +67,106 @@ func (l *Ledger) tendWAL(ctx context.Context) error {
 func (l *Ledger) checkpointWAL(ctx context.Context) error {
 	l.checkpointing.Lock()
 	defer l.checkpointing.Unlock()
+	size := l.walSize.Load()
 	var blocked, log, moved int
-	return l.store.chores.QueryRowContext(ctx, "pragma wal_checkpoint(passive)").Scan(&blocked, &log, &moved)
+	err := l.store.chores.QueryRowContext(ctx, "pragma wal_checkpoint(passive)").Scan(&blocked, &log, &moved)
+	if err == nil {
+		l.walMoved.Store(size)
+	}
+	return err
 }
 
 // walFile is the path of the WAL.
 func (l *Ledger) walFile() string { return strings.TrimPrefix(l.cfg.Database, "sqlite:") + "-wal" }
 
-// walLimit is the size of the WAL from which the committer itself makes it start
-// over, in bytes. Under constant load only the writer can do that.
-const walLimit = 64 << 20
+// walLimit is the size of the WAL from which it starts over, in bytes. Under
+// constant load only the writer can make it. walTail is what the writer itself moves
+// then at most: the rest was moved beside it.
+const (
+	walLimit = 64 << 20
+	walTail  = 16 << 20
+)
 
 // restartWAL lets the WAL start over where it has grown. That needs a moment in
 // which nobody reads from it: at first one is waited for only briefly; at twice the
 // limit new readers wait, until those that read already are done.
 func (c *committer) restartWAL(ctx context.Context) {
-	if c.session == nil || c.session.dialect != sqlite3 || time.Now().Before(c.restartAfter) {
+	l := c.ledger
+	if c.session == nil || c.session.dialect != sqlite3 {
 		return
 	}
-	info, err := os.Stat(c.ledger.walFile())
-	if err != nil || info.Size() < walLimit {
+	l.logged("measure the WAL", c.countWAL())
+	if time.Now().Before(c.restartAfter) {
+		return
+	}
+	size := l.walSize.Load()
+	switch {
+	case size < walLimit:
+		return
+	case size-l.walMoved.Load() > walTail && size < 2*walLimit:
+		select {
+		case l.walGrown <- struct{}{}:
+		default: // the keeper is at it already
+		}
 		return
 	}
 	wait, pause := 50*time.Millisecond, time.Second/2
-	if info.Size() >= 2*walLimit {
+	if size >= 2*walLimit {
 		wait, pause = readLimit+readLimit/4, 10*time.Second
-		c.ledger.readGate.Lock()
-		defer c.ledger.readGate.Unlock()
+		l.readGate.Lock()
+		defer l.readGate.Unlock()
 	}
-	busy, err := c.truncateWAL(ctx, wait)
-	c.ledger.logged("restart the WAL", err)
+	busy, err := c.beginWAL(ctx, wait)
+	l.logged("restart the WAL", err)
 	if busy {
 		c.restartAfter = time.Now().Add(pause)
 	}
 }
 
-// truncateWAL tells whether readers were in its way for as long as it waited.
-func (c *committer) truncateWAL(ctx context.Context, wait time.Duration) (busy bool, err error) {
+// beginWAL makes the next commit write to the begin of the WAL. Its file keeps its
+// size, up to journal_size_limit: writing over what is there costs half of what
+// making a file longer does, and a sync of it does not touch the file's metadata.
+// It tells whether readers were in its way for as long as it waited.
+func (c *committer) beginWAL(ctx context.Context, wait time.Duration) (busy bool, err error) {
 	if _, err := c.session.conn.ExecContext(ctx, fmt.Sprintf("pragma busy_timeout(%d)", wait.Milliseconds())); err != nil {
 		return false, err
 	}
 	c.ledger.checkpointing.Lock()
 	defer c.ledger.checkpointing.Unlock()
 	var log, moved int
-	err = c.session.conn.QueryRowContext(ctx, "pragma wal_checkpoint(truncate)").Scan(&busy, &log, &moved)
+	err = c.session.conn.QueryRowContext(ctx, "pragma wal_checkpoint(restart)").Scan(&busy, &log, &moved)
+	if err == nil && !busy {
+		c.ledger.walSize.Store(0)
+		c.ledger.walMoved.Store(0)
+	}
 	if _, back := c.session.conn.ExecContext(ctx, "pragma busy_timeout(10000)"); err == nil {
 		err = back
 	}
 	return busy, err
+}
+
+// walFrame is a page in the WAL with its header, in bytes.
+const walFrame = 4096 + 24
+
+// findWAL takes the file that a new writer finds for a full WAL. Where it is not, or
+// where the WAL has started over by itself, it starts over once without need.
+func (l *Ledger) findWAL() {
+	if info, err := os.Stat(l.walFile()); err == nil {
+		l.walSize.Store(info.Size())
+	}
+}
+
+// countWAL adds what was committed to the size of the WAL.
+func (c *committer) countWAL() error {
+	return c.session.conn.Raw(func(on any) error {
+		conn, ok := on.(sqlite.DBStatus)
+		if !ok {
+			return fmt.Errorf("the driver's connection is a %T", on)
+		}
+		pages, _, err := conn.Status(sqlite.DBStatusCacheWrite, true)
+		c.ledger.walSize.Add(int64(pages) * walFrame)
+		return err
+	})
 }
 
 // trimCommits drops batch ids that nobody can still ask for.

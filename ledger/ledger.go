@@ -102,8 +102,11 @@ type Ledger struct {
 	diskChecked atomic.Int64 // unix milliseconds
 	diskFull    atomic.Bool
 
-	checkpointing sync.Mutex   // SQLite refuses a second checkpoint at the same time
-	readGate      sync.RWMutex // passed by each reader before it begins; locked while the WAL starts over
+	walSize       atomic.Int64  // bytes in SQLite's WAL since it started over; the committer counts
+	walMoved      atomic.Int64  // of them, bytes whose pages are in the database file
+	walGrown      chan struct{} // asks the keeper to move pages
+	checkpointing sync.Mutex    // SQLite refuses a second checkpoint at the same time
+	readGate      sync.RWMutex  // passed by each reader before it begins; locked while the WAL starts over
 
 	access access
 }
@@ -129,7 +132,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 	l := &Ledger{
 		cfg: cfg, store: st,
 		single: make(chan *request, 4*cfg.BatchEntries), bulk: make(chan *request, 4),
-		closed: make(chan struct{}), moved: make(chan struct{}), access: newAccess(),
+		closed: make(chan struct{}), moved: make(chan struct{}), walGrown: make(chan struct{}, 1), access: newAccess(),
 	}
 	if err := st.migrate(ctx, cfg.Clock()); err != nil {
 		st.close()

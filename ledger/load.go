@@ -29,7 +29,7 @@ func (t *transaction) touches() touched {
 			continue
 		}
 		e := it.entry
-		s.messages = append(s.messages, e.Message.Key())
+		s.messages = append(s.messages, it.key)
 		s.waits = append(s.waits, e.Waits...)
 		for _, ref := range e.Needs {
 			s.refs = append(s.refs, string(ref))
@@ -183,7 +183,7 @@ func (t *transaction) loadVersions(ctx context.Context, _ *touched) error {
 		if it.entry == nil {
 			continue
 		}
-		key := it.entry.Message.Key()
+		key := it.key
 		if known, ok := t.w.Inbox[key]; ok && known.Digest != it.entry.Message.Digest {
 			changed = append(changed, key)
 		}
@@ -264,7 +264,7 @@ func (t *transaction) changing() []string {
 				changing[key] = true
 			}
 		}
-		for _, key := range t.w.ByMessage[it.entry.Message.Key()] {
+		for _, key := range t.w.ByMessage[it.key] {
 			if !stated[key] {
 				changing[key] = true
 			}
@@ -408,7 +408,7 @@ func (t *transaction) loadHistories(ctx context.Context, _ *touched) error {
 				}
 			}
 		}
-		for _, key := range t.w.ByMessage[it.entry.Message.Key()] { // slots that are gone are reversed
+		for _, key := range t.w.ByMessage[it.key] { // slots that are gone are reversed
 			for _, f := range t.w.Statements[key].Folds {
 				refold = append(refold, string(f.Ref))
 			}

@@ -120,7 +120,9 @@ type session struct {
 	dialect    dialect
 	conn       *sql.Conn
 	statements map[string]*sql.Stmt
-	bulk       map[bulkKey]string
+	unnests    map[*table]string           // PostgreSQL: texts of bulk inserts
+	inserts    map[bulkKey]insertStatement // SQLite: bulk inserts
+	args       []driver.NamedValue         // of the bulk insert at hand
 }
 
 func (s *store) session(ctx context.Context) (*session, error) {
@@ -136,14 +138,21 @@ func (s *store) session(ctx context.Context) (*session, error) {
 			return nil, fmt.Errorf("ledger: make a connection ready: %w", err)
 		}
 	}
-	return &session{dialect: s.dialect, conn: conn, statements: map[string]*sql.Stmt{}, bulk: map[bulkKey]string{}}, nil
+	return &session{
+		dialect: s.dialect, conn: conn, statements: map[string]*sql.Stmt{}, unnests: map[*table]string{}, inserts: map[bulkKey]insertStatement{},
+	}, nil
 }
 
 func (s *session) close() {
 	for _, st := range s.statements {
 		_ = st.Close() // the connection below goes with it
 	}
-	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn }) // is not used again: a transaction may be open on it
+	_ = s.conn.Raw(func(any) error {
+		for _, st := range s.inserts {
+			_ = st.Close() // the connection below goes with it
+		}
+		return driver.ErrBadConn // is not used again: a transaction may be open on it
+	})
 	_ = s.conn.Close()
 }
 

@@ -69,7 +69,12 @@ var (
 	crossReferencesTable = &table{name: "cross_references", columns: concat(
 		texts("system", "kind", "id"), numbers("valid_from", "recorded", "valid_to"),
 		texts("ref", "event"), numbers("withdrawn")), conflict: "on conflict do nothing"}
-	auditTable = &table{name: "audit", columns: concat(
+	feedsTable = &table{
+		name: "feeds", columns: concat(texts("plant"), numbers("epoch", "last", "recorded", "link"), texts("head")),
+		conflict: `on conflict (plant) do update set last = excluded.last, recorded = excluded.recorded, link = excluded.link, head = excluded.head`,
+	}
+	commitsTable = &table{name: "commits", columns: concat(texts("batch"), numbers("recorded"))}
+	auditTable   = &table{name: "audit", columns: concat(
 		texts("plant"), numbers("link", "recorded", "first", "last", "rows"), texts("digest", "hash", "batch"))}
 )
 

@@ -12,7 +12,12 @@ import (
 func (c *committer) wake(ctx context.Context, b *batch) error {
 	var woken []string
 	slices.Sort(b.wanted)
-	if wanted := slices.Compact(b.wanted); len(wanted) > 0 {
+	wanted := slices.Compact(b.wanted)
+	somebody, err := c.somebodyWaits(ctx)
+	if err != nil {
+		return err
+	}
+	if somebody && len(wanted) > 0 {
 		query := "select distinct message from waits where " + c.session.dialect.isIn("wanted", "$1")
 		err := c.session.each(ctx, query, []any{c.session.dialect.list(wanted)}, func(r Row) error {
 			var message string
@@ -41,4 +46,11 @@ func (c *committer) wake(ctx context.Context, b *batch) error {
 		c.ledger.cfg.Woken(slices.Compact(woken))
 	}
 	return nil
+}
+
+// somebodyWaits tells whether there is any wait at all: mostly there is none, and what
+// was committed need not be looked for.
+func (c *committer) somebodyWaits(ctx context.Context) (found bool, err error) {
+	err = c.session.each(ctx, "select 1 from waits limit 1", nil, func(Row) error { found = true; return nil })
+	return found, err
 }

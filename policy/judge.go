@@ -71,6 +71,7 @@ func (in *Input) variables() *variables {
 			break
 		}
 	}
+	v.ordinary = v.flaw == nil && ordinaryMap(in.Event) && ordinaryMap(in.Subject) && ordinaryMap(in.State) && ordinaryMap(in.Reference)
 	return v
 }
 

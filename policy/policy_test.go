@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -515,5 +516,58 @@ func TestSetRemembersABoundedNumberOfTypes(t *testing.T) {
 	}
 	if got := set.For("lot.last", BeforeQueue); len(got) != 1 {
 		t.Errorf("past the bound: %d policies", len(got))
+	}
+}
+
+// Whoever leaves out the counting must be sure what it would have counted.
+func TestWhatIsEvaluatedWithoutCountingCostsLittleOnTheLargestOrdinaryEvent(t *testing.T) {
+	long := strings.Repeat("x", ordinarySize)
+	row := map[string]any{"role": long, "material": long, "quantity": map[string]any{"value": "12.5", "unit": "KGM"}}
+	rows, state := make([]any, ordinarySize), map[string]map[string]any{}
+	for i := range rows {
+		rows[i] = row
+		state[fmt.Sprint("lot/", i)] = map[string]any{"status": long}
+	}
+	in := Input{State: state, Event: map[string]any{"type": "lot.released", "plant": long, "data": map[string]any{"outputs": rows, "gross": row["quantity"]}}}
+	for _, require := range []string{
+		`equal(event.data.gross, sum(event.data.outputs.filter(o, o.role != "by").map(o, o.quantity)))`,
+		`event.data.outputs.all(o, o.role == event.plant && !(o.material in state))`,
+		`event.data.outputs.all(o, o.role + o.material + text(o.quantity) != event.plant)`,
+		`text(event.data.outputs.map(o, o.material)) + event.plant != ""`,
+		`state.all(s, state[s].status == event.plant && refKind(s) == "lot")`,
+		`!event.plant.matches("^y+$") && event.plant.contains("x")`,
+	} {
+		x := mustCompile(t, requiring(require)).require
+		vars := in.variables()
+		if !vars.ordinary {
+			t.Fatal("the event is not ordinary")
+		}
+		counted, details, err := x.program.Eval(vars)
+		if err != nil {
+			t.Fatalf("%s: %v", require, err)
+		}
+		cost := details.ActualCost()
+		if x.uncounted == nil {
+			t.Logf("%s: counted, %d", require, *cost)
+			continue
+		}
+		if *cost > UncountedLimit {
+			t.Errorf("%s costs %d", require, *cost)
+		}
+		if free, _, err := x.uncounted.Eval(vars); err != nil || free != counted {
+			t.Errorf("%s: %v, %v without counting, %v with", require, free, err, counted)
+		}
+	}
+	for name, event := range map[string]map[string]any{
+		"a long text":   {"subject": long + "x"},
+		"a long number": {"n": json.Number(strings.Repeat("1", ordinarySize+1))},
+		"a long list":   {"data": map[string]any{"outputs": slices.Concat(rows, []any{row})}},
+	} {
+		if (&Input{Event: event}).variables().ordinary {
+			t.Errorf("%s is ordinary", name)
+		}
+	}
+	if p := mustCompile(t, requiring(`event.data.outputs.all(x, event.data.outputs.all(y, x.role == y.role))`)); p.require.uncounted != nil {
+		t.Error("a loop within a loop is not counted")
 	}
 }

@@ -20,6 +20,7 @@ type variables struct {
 	event, subject, reference map[string]any
 	state                     map[string]map[string]any
 	flaw                      error // why nothing can be judged from this; nil where it can
+	ordinary                  bool  // nothing in it is large: see ordinarySize
 }
 
 // ResolveName implements cel.Activation.
@@ -136,6 +137,37 @@ func flaw(value any) string {
 		return fmt.Sprintf(": the number %v arrived as a binary fraction, numbers are read as decimal text", v)
 	}
 	return fmt.Sprintf(": a %T is no value of JSON", value)
+}
+
+// ordinary says that nothing in a value is larger than in an ordinary event.
+func ordinary(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return len(v) <= ordinarySize
+	case json.Number:
+		return len(v) <= ordinarySize
+	case map[string]any:
+		return ordinaryMap(v)
+	case map[string]map[string]any:
+		return ordinaryMap(v)
+	case []any:
+		return len(v) <= ordinarySize && !slices.ContainsFunc(v, func(item any) bool { return !ordinary(item) })
+	case []map[string]any:
+		return len(v) <= ordinarySize && !slices.ContainsFunc(v, func(item map[string]any) bool { return !ordinaryMap(item) })
+	}
+	return true
+}
+
+func ordinaryMap[V any](m map[string]V) bool {
+	if len(m) > ordinarySize {
+		return false
+	}
+	for k, v := range m {
+		if len(k) > ordinarySize || !ordinary(v) {
+			return false
+		}
+	}
+	return true
 }
 
 // flawInMap is the first flaw in the order of paths.

@@ -11,10 +11,14 @@ import (
 )
 
 func main() {
-	// A hub allocates much and keeps little: at this rate collecting takes about a
-	// twentieth of the processor less than at the default. GOGC overrules.
+	// A hub allocates much and keeps little, some 15 MB: at this rate collecting takes
+	// an eighth of the processor less than at the default, for about 150 MB. What
+	// keeps more is collected earlier. GOGC and GOMEMLIMIT overrule.
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(300)
+		debug.SetGCPercent(1000)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(1 << 30)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, os.Getenv)

@@ -175,7 +175,7 @@ create table facts (
 	factor      text   not null,
 	disputed    bigint not null check (disputed in (0, 1)),
 	primary key (plant, position, n, recorded)
-){partitioned};
+){partitioned}{clustered};
 
 -- What stands in the way of a message version, until it is resolved.
 create table exceptions (

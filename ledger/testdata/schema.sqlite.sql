@@ -161,7 +161,7 @@ CREATE TABLE facts (
 	factor      text   not null,
 	disputed    bigint not null check (disputed in (0, 1)),
 	primary key (plant, position, n, recorded)
-)
+) without rowid
 
 CREATE TABLE feeds (
 	plant    text   not null primary key,
