@@ -20,6 +20,7 @@ var drawing = map[string][]string{
 	"policy":      {"event", "fault"},
 	"transaction": {"event"},
 	"catalog":     {"event", "fault", "format", "mapping", "policy", "transaction"},
+	"connector":   {"event", "fault"},
 	"ledger":      {"event", "fault"},
 	"flow":        {"event", "fault", "format", "mapping", "policy", "transaction", "catalog", "ledger"},
 	"report":      {"event", "fault", "catalog", "ledger"},
