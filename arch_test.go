@@ -21,11 +21,15 @@ var drawing = map[string][]string{
 	"transaction": {"event"},
 	"catalog":     {"event", "fault", "format", "mapping", "policy", "transaction"},
 	"connector":   {"event", "fault"},
-	"ledger":      {"event", "fault"},
-	"flow":        {"event", "fault", "format", "mapping", "policy", "transaction", "catalog", "ledger"},
-	"report":      {"event", "fault", "catalog", "ledger"},
-	"api":         {"event", "fault", "format", "mapping", "policy", "catalog", "ledger", "flow", "report"},
-	"":            {"api", "catalog", "event", "fault", "flow", "ledger", "report"}, // the assembly
+
+	"connector/connectortest": {"connector", "fault"},
+	"connector/simulated":     {"connector", "event", "fault"},
+
+	"ledger": {"event", "fault"},
+	"flow":   {"event", "fault", "format", "mapping", "policy", "transaction", "catalog", "ledger"},
+	"report": {"event", "fault", "catalog", "ledger"},
+	"api":    {"event", "fault", "format", "mapping", "policy", "catalog", "ledger", "flow", "report"},
+	"":       {"api", "catalog", "event", "fault", "flow", "ledger", "report"}, // the assembly
 
 	"examples/moulding-plant": {"catalog", "event"},
 	"cmd/gapless":             {"", "api", "catalog", "event", "examples/moulding-plant", "fault", "flow", "format", "ledger", "mapping", "policy", "report", "transaction"},
