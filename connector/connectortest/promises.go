@@ -59,7 +59,7 @@ func (r *run) foundAgain(cmd connector.Command, documents []connector.Document) 
 }
 
 func manyAtOnce(t *testing.T, r *run) {
-	const commands = 20
+	const commands = 10
 	var all sync.WaitGroup
 	var told [commands][]connector.Document
 	for i := range commands {
