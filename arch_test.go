@@ -25,6 +25,7 @@ var drawing = map[string][]string{
 	"connector/connectortest": {"connector", "fault"},
 	"connector/simulated":     {"connector", "event", "fault"},
 	"connector/rest":          {"connector", "event", "fault", "mapping"},
+	"connector/file":          {"connector", "fault"},
 
 	"ledger": {"event", "fault"},
 	"flow":   {"event", "fault", "format", "mapping", "policy", "transaction", "catalog", "ledger"},
