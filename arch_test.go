@@ -31,7 +31,7 @@ var drawing = map[string][]string{
 	"flow":   {"event", "fault", "format", "mapping", "policy", "transaction", "catalog", "ledger"},
 	"report": {"event", "fault", "catalog", "ledger"},
 	"api":    {"event", "fault", "format", "mapping", "policy", "catalog", "ledger", "flow", "report"},
-	"":       {"api", "catalog", "event", "fault", "flow", "ledger", "report"}, // the assembly
+	"":       {"api", "catalog", "connector", "connector/file", "connector/rest", "connector/simulated", "event", "fault", "flow", "ledger", "mapping", "report"}, // the assembly
 
 	"examples/moulding-plant": {"catalog", "event"},
 	"cmd/gapless":             {"", "api", "catalog", "event", "examples/moulding-plant", "fault", "flow", "format", "ledger", "mapping", "policy", "report", "transaction"},
