@@ -39,7 +39,7 @@ const (
 // What stands where an InboxConfig says nothing.
 const (
 	DefaultStable = 10 * time.Second
-	DefaultLimit  = 64 << 20
+	DefaultLimit  = 16 << 20
 )
 
 // An InboxConfig says which files are read, and what they are.
