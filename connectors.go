@@ -58,7 +58,8 @@ func (c *Connected) open(cat *catalog.Catalog, s *catalog.System, secret func(ca
 		return c.file(s.Connector, now)
 	case "simulated":
 		system, err := simulated.New(simulated.Config{
-			Class: connector.Class(s.Connector.Class), Settles: time.Duration(s.Connector.Settles), Now: now, Seed: uint64(s.Connector.Seed), //nolint:gosec // any number will do
+			Class: connector.Class(s.Connector.Class), Settles: time.Duration(s.Connector.Settles), Now: now,
+			Seed: uint64(s.Connector.Seed), Latency: time.Duration(s.Connector.Latency), Rates: simulated.Rates(s.Connector.Troubles),
 		})
 		if err != nil {
 			return err

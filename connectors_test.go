@@ -2,6 +2,7 @@ package gapless_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -129,7 +130,7 @@ func TestSystemsOfEveryKindAreConnected(t *testing.T) {
 	in, out := t.TempDir(), t.TempDir()
 	cat := guideCatalog(t, "docs/catalog.md",
 		"title: Line reports\n", "title: Line reports\nconnector: {kind: file, folder: \""+in+"\", complete: renamed, messages: [{message: line-report, files: \"*.csv\"}]}\n",
-		"# cross-references/acme-mes-equipment.yaml", "# systems/labels.yaml\nsystem: labels\ntitle: Labels\nroles: [logistics]\nconnector: {kind: file, folder: \""+out+"\"}\n```\n\n```yaml\n# systems/trial.yaml\nsystem: trial\ntitle: Trial\nroles: [erp]\nconnector: {kind: simulated, class: blind, seed: 7}\n```\n\n```yaml\n# cross-references/acme-mes-equipment.yaml")
+		"# cross-references/acme-mes-equipment.yaml", "# systems/labels.yaml\nsystem: labels\ntitle: Labels\nroles: [logistics]\nconnector: {kind: file, folder: \""+out+"\"}\n```\n\n```yaml\n# systems/trial.yaml\nsystem: trial\ntitle: Trial\nroles: [erp]\nconnector: {kind: simulated, class: blind, seed: 7, latency: 1ms, troubles: {lost-after: 1000}}\n```\n\n```yaml\n# cross-references/acme-mes-equipment.yaml")
 	all, err := gapless.Connect(cat, gapless.Secrets(os.Getenv), time.Now)
 	if err != nil {
 		t.Fatal(err)
@@ -143,6 +144,10 @@ func TestSystemsOfEveryKindAreConnected(t *testing.T) {
 	}
 	if err := os.WriteFile(filepath.Join(in, "a.csv"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	cmd := connector.Command{Key: strings.Repeat("ab", 32), Name: "receive-goods", SendBefore: time.Now().Add(time.Minute)}
+	if _, err := of["trial"].System.Perform(t.Context(), cmd); !errors.Is(err, fault.AnswerLost) {
+		t.Error(err)
 	}
 	var came []string
 	_, err = of["acme-mes"].Source.Poll(t.Context(), "", func(_ context.Context, r connector.Received) (connector.Taken, error) {

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -37,9 +38,21 @@ type ConnectorDefinition struct {
 	Complete string        `yaml:"complete"` // how a file is known to be complete: one of CompleteRules; "" is stable
 	Stable   Period        `yaml:"stable"`   // how long a file must not have changed
 
-	Seed int64 `yaml:"seed"` // of a simulated system
+	Seed     int64              `yaml:"seed"`     // of a simulated system
+	Latency  Period             `yaml:"latency"`  // of each of its calls
+	Troubles TroublesDefinition `yaml:"troubles"` // that befall its attempts
 
 	answers *mapping.Answers
+}
+
+// A TroublesDefinition says how many of 1,000 attempts at a simulated system a
+// trouble befalls.
+type TroublesDefinition struct {
+	LostBefore int `yaml:"lost-before"` // no answer, nothing done
+	LostAfter  int `yaml:"lost-after"`  // no answer, done
+	Late       int `yaml:"late"`        // no answer, done some time before it settles
+	Refused    int `yaml:"refused"`     // refused as a locked record
+	Busy       int `yaml:"busy"`        // nothing done, a wait asked for
 }
 
 // A FileMessage says which message a file is, by its name.
@@ -186,6 +199,8 @@ func (l *loader) connectorKind(d *document, c *ConnectorDefinition, wrong func(a
 		{"complete", c.Complete != "", file},
 		{"stable", c.Stable != 0, file},
 		{"seed", c.Seed != 0, c.Kind == "simulated"},
+		{"latency", c.Latency != 0, c.Kind == "simulated"},
+		{"troubles", c.Troubles != TroublesDefinition{}, c.Kind == "simulated"},
 	} {
 		if part.given && !part.belong {
 			wrong(part.at, "Take it out, or correct the kind.", "a connector of the kind %s has no %s", c.Kind, part.at)
@@ -193,10 +208,35 @@ func (l *loader) connectorKind(d *document, c *ConnectorDefinition, wrong func(a
 	}
 	switch {
 	case rest:
+		l.restSettles(d, c)
 		l.restAddress(d, "url", c.URL)
 		l.restAuth(d, c.Auth, wrong)
 	case file:
 		l.fileFolder(c, wrong)
+	default:
+		l.simulatedTroubles(c.Troubles, wrong)
+	}
+}
+
+// defaultTimeout is that of the connector rest.
+const defaultTimeout = Period(30 * time.Second)
+
+// restSettles tells where an attempt that was begun in time may be under way for
+// longer than it is said to take to settle.
+func (l *loader) restSettles(d *document, c *ConnectorDefinition) {
+	if timeout := cmp.Or(c.Timeout, defaultTimeout); c.Class == "findable" && c.Settles != 0 && c.Settles < timeout {
+		l.warningAt(d, "connector.settles", "Write at least the timeout, and what queues and proxies may add.", "a call may take %s, so an attempt can still land after %s", time.Duration(timeout), time.Duration(c.Settles))
+	}
+}
+
+func (l *loader) simulatedTroubles(t TroublesDefinition, wrong func(at, remedy, message string, args ...any)) {
+	each := []int{t.LostBefore, t.LostAfter, t.Late, t.Refused, t.Busy}
+	sum := 0
+	for _, rate := range each {
+		sum += rate
+	}
+	if slices.Min(each) < 0 || sum > 1000 {
+		wrong("troubles", "Write numbers of 1,000 attempts.", "troubles befall together 1,000 of 1,000 attempts at most")
 	}
 }
 

@@ -122,7 +122,7 @@ func part(whole time.Duration, chance uint64) time.Duration {
 	if whole <= 0 {
 		return 0
 	}
-	return time.Duration(chance >> 1 % uint64(whole)) //nolint:gosec // more than zero
+	return time.Duration(chance >> 1 % uint64(whole))
 }
 
 // post writes an entry into the books; a keyed system has one for each key. The
@@ -150,7 +150,7 @@ func (s *System) chance(cmd connector.Command) uint64 {
 // draw is the fate that the rates give.
 func (s *System) draw(chance uint64) Fate {
 	r := s.config.Rates
-	n := int(chance % 1000) //nolint:gosec // less than 1,000
+	n := int(chance % 1000)
 	for _, c := range []struct {
 		rate int
 		fate Fate
