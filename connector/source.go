@@ -11,9 +11,10 @@ import (
 type Source interface {
 	// Poll looks once for what has come and hands each delivery to take, one at a
 	// time and in order. It tells the outside system that a delivery is taken
-	// only after take has returned without error; an error of take ends the poll,
-	// and the delivery comes again. So does one after a crash: the ledger knows
-	// repetitions.
+	// only after take has returned without error; else the delivery comes again. So
+	// does one after a crash: the ledger knows repetitions. A take that fails with
+	// fault.Unavailable ends the poll; another error must not stop what else came,
+	// where the source can go on behind it.
 	//
 	// The cursor is what the poll before has returned, "" for the first; a source
 	// that needs none returns "".

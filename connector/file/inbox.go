@@ -126,15 +126,21 @@ func (i *Inbox) Poll(ctx context.Context, _ string, take connector.Take) (string
 	if err != nil {
 		return "", fault.Wrap(op, reasonOf(err), "", err)
 	}
+	var failed []error
 	for _, f := range drops {
 		if ctx.Err() != nil {
 			return "", context.Cause(ctx)
 		}
-		if err := i.take(ctx, d, f, take); err != nil {
-			return "", fmt.Errorf("%s: %s: %w", op, f.name, err)
+		err := i.take(ctx, d, f, take)
+		if err == nil {
+			continue
+		}
+		failed = append(failed, fmt.Errorf("%s: %s: %w", op, f.name, err))
+		if ctx.Err() != nil || errors.Is(err, fault.Unavailable) {
+			break // no file could be taken; else one that cannot must not stop the others
 		}
 	}
-	return "", nil
+	return "", errors.Join(failed...)
 }
 
 // ready are the files that are complete, in the order of their times.

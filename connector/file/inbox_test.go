@@ -239,6 +239,26 @@ func TestAFileStaysWhereItIsWhileTheLedgerIsAway(t *testing.T) {
 	f.received("shift-report text/csv file:shift-1.csv a")
 }
 
+func TestAFileThatCannotBeTakenDoesNotStopTheOthers(t *testing.T) {
+	f := openInbox(t, func(c *InboxConfig) { c.Complete = Renamed })
+	f.put("shift-1.csv", "poison", time.Minute)
+	f.put("shift-2.csv", "a", 0)
+	poisoned := errors.New("nobody has thought of that")
+	_, err := f.inbox.Poll(t.Context(), "", func(ctx context.Context, r connector.Received) (connector.Taken, error) {
+		if string(r.Body) == "poison" {
+			return connector.Taken{}, poisoned
+		}
+		return f.book.take(ctx, r)
+	})
+	if !errors.Is(err, poisoned) || !strings.Contains(err.Error(), "shift-1.csv") {
+		t.Error(err)
+	}
+	f.received("shift-report text/csv file:shift-2.csv a")
+	if _, stays := f.tree()["shift-1.csv"]; !stays {
+		t.Error("what was not taken was put away")
+	}
+}
+
 func TestWhatIsTooLongIsRefusedUnread(t *testing.T) {
 	f := openInbox(t, nil)
 	f.put("shift-1.csv", strings.Repeat("x", 1001), 0)

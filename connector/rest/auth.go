@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"html"
 	"net/http"
 	"net/url"
 	"slices"
@@ -91,7 +92,10 @@ func newAuthority(a Auth, transport *http.Transport, now func() time.Time) *auth
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	if a.Secret != "" {
-		au.secrets = []string{a.Secret, url.QueryEscape(a.Secret), basic(a.User, a.Secret), basic(a.ClientID, a.Secret), basic(url.QueryEscape(a.ClientID), url.QueryEscape(a.Secret))}
+		au.secrets = []string{
+			a.Secret, url.QueryEscape(a.Secret), html.EscapeString(a.Secret), strings.ReplaceAll(a.Secret, "/", `\/`), // as systems repeat it
+			basic(a.User, a.Secret), basic(a.ClientID, a.Secret), basic(url.QueryEscape(a.ClientID), url.QueryEscape(a.Secret)),
+		}
 	}
 	return au
 }
@@ -147,7 +151,7 @@ func (au *authority) bearer(ctx context.Context, refused credentials) (c credent
 
 // learn keeps a token among what is secret; very old ones are worth nothing.
 func (au *authority) learn(token string) {
-	const constant, kept = 5, 20
+	const constant, kept = 7, 20
 	au.mu.Lock()
 	defer au.mu.Unlock()
 	au.secrets = append(au.secrets, token)

@@ -1,10 +1,14 @@
 package rest
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gapless/gapless/connector"
+	"github.com/gapless/gapless/mapping"
 )
 
 func TestAWaitIsReadAsSecondsOrAsADate(t *testing.T) {
@@ -32,6 +36,55 @@ func TestSegmentsAreEncodedAndTextsAreNot(t *testing.T) {
 			t.Errorf("%v: %s, %v", c.value, got, err)
 		}
 	}
+}
+
+// FuzzNoAnswerIsTakenForMore holds that whatever comes back, a command is called
+// applied only by an answer that a rule describes, and absent only in JSON.
+func FuzzNoAnswerIsTakenForMore(f *testing.F) {
+	command, err := mapping.CompileCommand(mapping.CommandDefinition{
+		Command: "post", System: "erp", Request: "root.body = this.key", Find: "root.query.key = this.key",
+		Answers: []mapping.AnswerRule{{When: "this.status == 201", Outcome: "applied", Documents: `{"number": this.body.number}`, Text: "this.body.text"}},
+		Found: []mapping.AnswerRule{
+			{When: "this.body.list.length() > 0", Outcome: "applied", Documents: "this.body.list"},
+			{When: "this.status == 200", Outcome: "absent"},
+		},
+	}, mapping.Environment{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	traits := connector.Traits{Class: connector.Keyed, KeyCarrier: "key"}
+	s, err := New(Config{URL: "http://127.0.0.1", Traits: traits, Commands: map[string]*mapping.Command{"post": command}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{"", "{}", `{"number": "1"}`, `{"number": 1, "text": "x"}`, `{"list": [{"number": "1"}]}`, `{"list": []}`, "<html>", "\xff", `{"number": {}}`, `{"list": "a"}`, `{"text": "` + strings.Repeat("ü", 3000) + `", "number": 1}`} {
+		for _, status := range []int{200, 201, 204, 302, 401, 404, 422, 429, 500} {
+			f.Add(status, []byte(seed))
+		}
+	}
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		a := s.answerOf(&http.Response{StatusCode: status, Header: http.Header{}}, body)
+		judged, err := command.Judge(a.seen(), nil)
+		if err == nil {
+			outcome, err := s.outcome("test", a, judged)
+			if err == nil && outcome.Check() != nil {
+				t.Errorf("%d %q: %v", status, body, outcome.Check())
+			}
+			if object, _ := a.body.(map[string]any); outcome.Status == connector.Applied && (status != 201 || object["number"] == nil) {
+				t.Errorf("%d %q is applied", status, body)
+			}
+		}
+		if judged, err = command.JudgeFound(a.seen()); err != nil {
+			return
+		}
+		finding, err := s.finding("test", connector.Command{}, time.Time{}, a, judged)
+		if err == nil && finding.Check() != nil {
+			t.Errorf("%d %q: %v", status, body, finding.Check())
+		}
+		if finding.Status == connector.Absent && a.body == nil {
+			t.Errorf("%d %q is absent", status, body)
+		}
+	})
 }
 
 // FuzzNoPathLeadsOut holds that whatever data a path is made of, the address
