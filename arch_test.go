@@ -20,11 +20,18 @@ var drawing = map[string][]string{
 	"policy":      {"event", "fault"},
 	"transaction": {"event"},
 	"catalog":     {"event", "fault", "format", "mapping", "policy", "transaction"},
-	"ledger":      {"event", "fault"},
-	"flow":        {"event", "fault", "format", "mapping", "policy", "transaction", "catalog", "ledger"},
-	"report":      {"event", "fault", "catalog", "ledger"},
-	"api":         {"event", "fault", "format", "mapping", "policy", "catalog", "ledger", "flow", "report"},
-	"":            {"api", "catalog", "event", "fault", "flow", "ledger", "report"}, // the assembly
+	"connector":   {"event", "fault"},
+
+	"connector/connectortest": {"connector", "fault"},
+	"connector/simulated":     {"connector", "event", "fault"},
+	"connector/rest":          {"connector", "event", "fault", "mapping"},
+	"connector/file":          {"connector", "fault"},
+
+	"ledger": {"event", "fault"},
+	"flow":   {"event", "fault", "format", "mapping", "policy", "transaction", "catalog", "ledger"},
+	"report": {"event", "fault", "catalog", "ledger"},
+	"api":    {"event", "fault", "format", "mapping", "policy", "catalog", "ledger", "flow", "report"},
+	"":       {"api", "catalog", "connector", "connector/file", "connector/rest", "connector/simulated", "event", "fault", "flow", "ledger", "mapping", "report"}, // the assembly
 
 	"examples/moulding-plant": {"catalog", "event"},
 	"cmd/gapless":             {"", "api", "catalog", "event", "examples/moulding-plant", "fault", "flow", "format", "ledger", "mapping", "policy", "report", "transaction"},
@@ -43,8 +50,8 @@ var technologies = map[string]struct {
 	"github.com/jackc/pgx/v5":               {[]string{"ledger"}, "the database is the ledger's secret"},
 	"modernc.org/sqlite":                    {[]string{"ledger"}, "the database is the ledger's secret"},
 	"github.com/pressly/goose/v3":           {[]string{"ledger"}, "the schema is the ledger's"},
-	"net/http":                              {[]string{"api", "", "cmd/gapless"}, "the core and the engines know no network"},
-	"net":                                   {[]string{"api", "", "cmd/gapless"}, "the core and the engines know no network"},
+	"net/http":                              {[]string{"api", "", "cmd/gapless", "connector/rest", "connector/connectortest"}, "the core and the engines know no network"},
+	"net":                                   {[]string{"api", "", "cmd/gapless", "connector/rest", "connector/connectortest"}, "the core and the engines know no network"},
 	"github.com/danielgtaylor/huma/v2":      {[]string{"api"}, "the face is one package"},
 	"github.com/redpanda-data/benthos/v4":   {[]string{"mapping"}, "the mapping language is one package's choice"},
 	"cel.dev/cel-go":                        {[]string{"policy"}, "the policy language is one package's choice"},
@@ -52,6 +59,7 @@ var technologies = map[string]struct {
 	"github.com/xuri/excelize/v2":           {[]string{"format", "examples/moulding-plant"}, "file formats are read in one place"},
 	"github.com/spf13/cobra":                {[]string{"cmd/gapless"}, "the command line decides nothing"},
 	"github.com/quagmt/udecimal":            {[]string{"event", "policy"}, "decimals are event.Decimal"},
+	"golang.org/x/oauth2":                   {[]string{"connector/rest"}, "who we are to a system is its connector's secret"},
 	"github.com/prometheus/client_golang":   {[]string{"api", ""}, "metrics leave by the face"},
 }
 

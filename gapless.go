@@ -51,6 +51,10 @@ type Config struct {
 	Rate, Burst int
 	// CheckpointEvery is how often a signed checkpoint is written. Default 10 minutes.
 	CheckpointEvery time.Duration
+	// Connected are the systems that the hub talks to, as Connect makes them.
+	Connected []Connected
+	// PollEvery is how often sources are looked into. Default 5 seconds.
+	PollEvery time.Duration
 	// Version of the program, as in the API's description. Default "dev".
 	Version string
 	// Log takes what the hub has to say. Default: nothing.
@@ -76,6 +80,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.CheckpointEvery < 0 {
 		faults = append(faults, errors.New("CheckpointEvery is negative: give a duration, or 0 for 10 minutes"))
 	}
+	if c.PollEvery < 0 {
+		faults = append(faults, errors.New("PollEvery is negative: give a duration, or 0 for 5 seconds"))
+	}
 	if c.Listener != nil {
 		c.Listen = c.Listener.Addr().String()
 	}
@@ -85,6 +92,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.Database = cmp.Or(c.Database, DatabaseIn(c.Data))
 	c.CheckpointEvery = cmp.Or(c.CheckpointEvery, 10*time.Minute)
+	c.PollEvery = cmp.Or(c.PollEvery, 5*time.Second)
 	c.Version = cmp.Or(c.Version, "dev")
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -191,6 +199,10 @@ func (h *hub) run(ctx context.Context) error {
 	go func() { served <- h.serve() }()
 	notarized := make(chan struct{})
 	go func() { defer close(notarized); h.notarize(working) }()
+	watched := make(chan struct{})
+	watching, rest := context.WithCancel(working) // sources rest before the flow ends
+	defer rest()
+	go func() { defer close(watched); h.watch(watching) }()
 
 	var faults []error
 	if err := h.flow.Ledger().Ready(ctx); err == nil {
@@ -213,7 +225,9 @@ func (h *hub) run(ctx context.Context) error {
 			faults = append(faults, err)
 		}
 	}
+	rest()
 	faults = append(faults, h.shutdown(ctx))
+	<-watched
 	if serves {
 		faults = append(faults, <-served)
 	}

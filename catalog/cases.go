@@ -44,7 +44,11 @@ func (c *Catalog) Test() []CaseResult {
 		case "lifecycles":
 			t.lifecycle(d)
 		case "mappings":
-			t.mapping(file, d)
+			if isCommand(d) {
+				t.command(file, d)
+			} else {
+				t.mapping(file, d)
+			}
 		}
 	}
 	return t.results

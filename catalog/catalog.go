@@ -62,6 +62,7 @@ type Catalog struct {
 	systems         map[string]*System
 	plants          map[string]*Plant
 	mappings        map[messageName]*Message
+	commands        map[messageName]*Command
 
 	documents map[string]*document // by path in the catalog
 	sources   map[string][]byte    // every file as it was read, for Pack

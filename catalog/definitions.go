@@ -34,6 +34,10 @@ type CodeList struct {
 	Codes map[string]Code              `yaml:"codes"` // nothing for the list "unit": its codes are those of Recommendation 20
 	Local map[string]map[string]string `yaml:"local"` // system -> its code -> ours
 
+	// External says what a system is told for a code, where Local has several
+	// names for it or another: system -> our code -> its.
+	External map[string]map[string]string `yaml:"external"`
+
 	// Extends is "standard" where the file adds codes and local codes to the
 	// standard list of the same name.
 	Extends string `yaml:"extends"`
@@ -155,6 +159,8 @@ type System struct {
 	Roles     []string `yaml:"roles"`     // mes, erp, qms ...
 	Plants    []string `yaml:"plants"`    // it may speak for; empty: all
 	Authority []string `yaml:"authority"` // event types instead of those of its roles; "production.*"
+
+	Connector *ConnectorDefinition `yaml:"connector"` // how the hub reaches it; nil where it does not
 }
 
 // SpeaksFor says whether the system may speak for the plant.

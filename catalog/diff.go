@@ -60,7 +60,7 @@ func Diff(before, now *Catalog) []DefinitionChange {
 			change.versionOf(before, now, is)
 		case is == nil:
 			change.Revision = Removed
-			change.removed(file)
+			change.removed(file, was)
 		default:
 			if was.digest() != is.digest() {
 				change.Revision = Changed
@@ -96,12 +96,16 @@ func (c *DefinitionChange) versionOf(before, now *Catalog, d *document) {
 	}
 }
 
-func (c *DefinitionChange) removed(file string) {
+func (c *DefinitionChange) removed(file string, was *document) {
 	if strings.HasPrefix(file, "contracts/") {
 		c.Effect = BreakingForSenders
 		c.Reasons = append(c.Reasons, "Events of this type and version were accepted; now they are held.")
 	}
-	if strings.HasPrefix(file, "mappings/") {
+	switch {
+	case !strings.HasPrefix(file, "mappings/"):
+	case isCommand(was):
+		c.Reasons = append(c.Reasons, "The command was sent; now nothing can send it.")
+	default:
 		c.Reasons = append(c.Reasons, "The message was read; now it is refused.")
 	}
 }
@@ -318,7 +322,7 @@ func rerunMapping(before, now *Catalog, file, name string) []string {
 	was, hadBefore := before.Message(system, name)
 	is, hasNow := now.Message(system, name)
 	if !hadBefore || !hasNow {
-		return nil
+		return rerunCommand(before, now, system, name)
 	}
 	var reasons []string
 	for _, k := range was.Definition.Cases {

@@ -18,6 +18,7 @@ func (l *loader) lint() {
 	l.lintLocalCodes()
 	l.lintHierarchy()
 	l.lintVersions()
+	l.lintConnectors()
 }
 
 func (l *loader) document(folder, name string) *document {
@@ -114,16 +115,21 @@ func (l *loader) lintAuthority() {
 // lintLocalCodes checks the systems that code lists speak of.
 func (l *loader) lintLocalCodes() {
 	for _, list := range l.catalog.CodeLists() {
-		for _, system := range slices.Sorted(maps.Keys(list.Local)) {
-			if _, ok := l.catalog.systems[system]; ok {
-				continue
-			}
-			d := l.document("codes", list.List)
-			if extended, ok := l.documents["codes/"+list.List+extensionSuffix]; ok && d.standard {
-				d = extended
-			}
-			l.errorAt(d, "local."+system, "Declare it in systems/, or correct the name.", "system %s is not in the catalog", system)
+		l.systemsOfCodes(list, "local", slices.Sorted(maps.Keys(list.Local)))
+		l.systemsOfCodes(list, "external", slices.Sorted(maps.Keys(list.External)))
+	}
+}
+
+func (l *loader) systemsOfCodes(list *CodeList, key string, systems []string) {
+	for _, system := range systems {
+		if _, ok := l.catalog.systems[system]; ok {
+			continue
 		}
+		d := l.document("codes", list.List)
+		if extended, ok := l.documents["codes/"+list.List+extensionSuffix]; ok && d.standard {
+			d = extended
+		}
+		l.errorAt(d, key+"."+system, "Declare it in systems/, or correct the name.", "system %s is not in the catalog", system)
 	}
 }
 

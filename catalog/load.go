@@ -46,6 +46,7 @@ func loadOver(standard, fsys fs.FS) (*Catalog, []Finding) {
 			policyByName: map[string]*NamedPolicy{}, codes: map[string]*CodeList{},
 			alternatives: map[event.Ref][]event.AlternativeUnit{}, extraUnits: map[string]bool{},
 			systems: map[string]*System{}, plants: map[string]*Plant{}, mappings: map[messageName]*Message{},
+			commands: map[messageName]*Command{},
 		},
 	}
 	l.read(fsys)
@@ -320,7 +321,11 @@ func (l *loader) extendCodes(x extension) {
 		}
 		maps.Copy(list.Local[system], local)
 	}
-	l.codeList(x.doc, &CodeList{List: list.List, Codes: list.Codes, Local: added.Local})
+	if list.External == nil {
+		list.External = map[string]map[string]string{}
+	}
+	maps.Copy(list.External, added.External)
+	l.codeList(x.doc, &CodeList{List: list.List, Codes: list.Codes, Local: added.Local, External: added.External})
 	l.documents["codes/"+added.List+extensionSuffix] = x.doc
 }
 
@@ -338,6 +343,7 @@ func (l *loader) codeList(d *document, list *CodeList) {
 			l.errorAt(d, "codes."+code, "Say in a few words what it means.", "code %s has no title", code)
 		}
 	}
+	l.externalCodes(d, list)
 	for _, system := range slices.Sorted(maps.Keys(list.Local)) {
 		for _, local := range slices.Sorted(maps.Keys(list.Local[system])) {
 			if code := list.Local[system][local]; !list.Has(code) {
@@ -390,6 +396,7 @@ func (l *loader) systems() {
 				l.errorAt(d, fmt.Sprintf("plants[%d]", i), "Declare it in plants/, or correct the name.", "plant %.80q is not in the catalog", plant)
 			}
 		}
+		l.connector(d, s.Connector)
 		if l.name(d, "system", s.System) {
 			l.catalog.systems[s.System] = s
 		}

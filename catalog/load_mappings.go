@@ -18,6 +18,10 @@ import (
 // mappings compiles every message of every system.
 func (l *loader) mappings() {
 	l.in("mappings", func(d *document) {
+		if isCommand(d) {
+			l.command(d)
+			return
+		}
 		m := &Message{System: path.Base(path.Dir(d.file))}
 		d.decode(&m.Definition, l.findings)
 		def := &m.Definition
@@ -107,7 +111,7 @@ func (l *loader) mappedTypes(d *document, def *mapping.Definition) {
 }
 
 // codeCall finds the code list that an expression of a mapping names.
-var codeCall = regexp.MustCompile(`\bcode\(\s*"([^"]*)"`)
+var codeCall = regexp.MustCompile(`\b(?:external_)?code\(\s*"([^"]*)"`)
 
 // mappedLists checks the code lists that the expressions of a mapping name, which
 // package mapping cannot know.

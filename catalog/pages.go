@@ -266,6 +266,10 @@ func (c *Catalog) writeMappings(b *strings.Builder) {
 			fmt.Fprintf(b, "\n`%s`:\n\n```coffee\n%s\n```\n", e.Slot, strings.TrimSpace(e.Map))
 		}
 	}
+	for _, m := range c.Commands() {
+		def := m.Definition
+		fmt.Fprintf(b, "\n## %s, a command to %s\n\n%s.\n\n```coffee\n%s\n```\n", def.Command, m.System, strings.TrimSuffix(def.Title, "."), strings.TrimSpace(def.Request))
+	}
 }
 
 func (c *Catalog) writeSystems(b *strings.Builder) {

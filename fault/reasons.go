@@ -58,6 +58,37 @@ var (
 	PoisonedMessage    = &Reason{"poisoned_message", Operations, "the ledger cannot store it", "Send the message to the maintainers of Gapless with the text of the fault; other messages are not affected."}
 )
 
+// Refusals of other systems: a system has answered that it does not do what a
+// command asks. Answer rules of connectors choose among them.
+var (
+	PeriodClosed        = &Reason{"period_closed", Business, "posting period is closed", "Have the period opened at the system and resume the step, or let it post into the next open one."}
+	StockInsufficient   = &Reason{"stock_insufficient", Business, "stock is not enough", "Look what is missing before it (receipts, transfers, counts), put that right at the system and resume the step."}
+	LotMissing          = &Reason{"lot_missing", Business, "lot is not known to the system", "Create the lot at the system, or resume the step that should have made it; then resume this one."}
+	LotExpired          = &Reason{"lot_expired", Business, "lot is past its shelf life", "Have quality decide about the lot; prolong it at the system and resume, or waive the step with a reason."}
+	MasterDataMissing   = &Reason{"master_data_missing", Business, "master data is missing at the system", "Create the product, unit or location that the system names there, and resume the step."}
+	UnitRefused         = &Reason{"unit_refused", Definition, "system does not take the unit", "Map the unit for this system in codes/ of the catalog, or allow it at the system, and resume the step."}
+	PrecisionRefused    = &Reason{"precision_refused", Definition, "system does not take so many decimals", "Round in the mapping of the command as the business has agreed, or raise the precision at the system."}
+	AccessDenied        = &Reason{"access_denied", Operations, "hub's account may not do this at the system", "Give the account of the hub the right that the system names, and resume the step."}
+	RecordLocked        = &Reason{"record_locked", Heals, "somebody holds the record at the system", "Nothing to do while it lasts minutes, the step is tried again; else find who has the record open."}
+	ChangedMeanwhile    = &Reason{"changed_meanwhile", Heals, "record was changed at the system meanwhile", "Nothing to do once, the step is tried again; where it comes back, look who changes the record."}
+	WrongState          = &Reason{"wrong_state", Business, "object's state at the system does not allow it", "Look at the object at the system; put its state right there and resume the step, or waive it with a reason."}
+	SessionExpired      = &Reason{"session_expired", Heals, "session with the system has ended", "Nothing to do, the hub signs in anew; where it comes back, look at how long the system lets sessions live."}
+	CredentialsRefused  = &Reason{"credentials_refused", Operations, "system does not accept the hub's credentials", "Renew the secret that the system's connector refers to, and resume what stands."}
+	UnclassifiedRefusal = &Reason{"unclassified_refusal", Definition, "system has refused in words that no rule knows", "Read the system's words; put it right there and resume the step, and add an answer rule for such words."}
+)
+
+// Steps: what stands between a decision and what a system has done.
+var (
+	SystemDown     = &Reason{"system_down", Operations, "system cannot be reached", "Nothing to do for the steps, they go on by themselves; see that the system comes back, or correct its address."}
+	AnswerLost     = &Reason{"answer_lost", Heals, "system's answer is not known", "Nothing to do, the system is asked what became of it before anything is sent again."}
+	AnswerUnread   = &Reason{"answer_unreadable", Operations, "system has answered what cannot be read", "Look at the answer that is kept with the attempt; correct the address or the answer rules of the connector."}
+	StepUndecided  = &Reason{"step_undecided", Operations, "nobody can tell whether the system has done it", "Look at the system for the document; state what you have found (`applied` with its number, or `absent`)."}
+	NotSentInTime  = &Reason{"not_sent_in_time", Heals, "attempt's time had passed before it was sent", "Nothing to do, nothing was sent and the next attempt follows; where it comes often, the hub has too little to run on."}
+	NotSendable    = &Reason{"not_sendable", Definition, "request of the command cannot be sent", "Correct the mapping of the command or the connector of the system, and release it."}
+	PlanChanged    = &Reason{"plan_changed", Definition, "plan was changed under steps that were performed", "Compare what was done with what the new plan asks for, and decide what to reverse or to keep."}
+	RoleUnresolved = &Reason{"role_unresolved", Definition, "no system has the role for this", "Name the system of the role for the plant in plants/ of the catalog, and release it."}
+)
+
 // Reasons is the closed list, in the order of the documentation.
 func Reasons() []*Reason {
 	return []*Reason{
@@ -68,6 +99,9 @@ func Reasons() []*Reason {
 		QuantityInvalid, QuantityInexact, QuantityNegative, UnitUnknown, UnitDeleted, UnitDimension, UnitNoFactor,
 		TimeInvalid, BeforeBegin, IdentityConflict, ChainConflict, AlreadyReversed, AuthorityMissing, PlantUnknown,
 		TransitionInvalid, OpenHold, PolicyForbids, PolicyDisputes, PolicyFailed, PoisonedMessage,
+		PeriodClosed, StockInsufficient, LotMissing, LotExpired, MasterDataMissing, UnitRefused, PrecisionRefused,
+		AccessDenied, RecordLocked, ChangedMeanwhile, WrongState, SessionExpired, CredentialsRefused, UnclassifiedRefusal,
+		SystemDown, AnswerLost, AnswerUnread, StepUndecided, NotSentInTime, NotSendable, PlanChanged, RoleUnresolved,
 	}
 }
 

@@ -66,6 +66,7 @@ func (b *blame) judge(system string) (reason *fault.Reason, field, text string) 
 	var (
 		none    *missing
 		code    *codeUnknown
+		local   *localUnknown
 		amount  *notDecimal
 		noisy   *inexact
 		ref     *refInvalid
@@ -81,6 +82,8 @@ func (b *blame) judge(system string) (reason *fault.Reason, field, text string) 
 	case errors.As(err, &code):
 		text = fmt.Sprintf("list %s has no code for %q of system %s", code.list, code.local, system)
 		return fault.CodeUnknown, b.fieldHolding(b.argumentOf(code.call, argumentOfCode(code.call), nil), code.local), text
+	case errors.As(err, &local):
+		return fault.CodeUnknown, b.fieldHolding(b.argumentOf(local.call, local.argument, nil), local.code), local.Error()
 	case errors.As(err, &amount):
 		return fault.QuantityInvalid, b.fieldHolding("", amount.text), clean(amount.Error())
 	case errors.As(err, &noisy):

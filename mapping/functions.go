@@ -20,7 +20,19 @@ type Environment struct {
 	Kinds    func(kind string) (segments int, ok bool)             // of refs
 	Shifts   func(day string) []string                             // names of those of a production day, for who named another
 	Zone     *time.Location                                        // of the mapping's plant; nil where it is not known
+	Locals   func(list, code string) (local []string)              // what the system of a command calls a code
+
+	dialect dialect
 }
+
+// A dialect is what an expression is for: which functions of ours it may call.
+type dialect int
+
+const (
+	ofMessages dialect = iota
+	ofCommands         // requests: external identifiers and codes instead of local ones
+	ofAnswers          // answer rules: none
+)
 
 // LocalKey is the one key of a marker that stands for a system's own identifier.
 const LocalKey = "$local"
@@ -92,6 +104,13 @@ type function struct {
 }
 
 func functions(env Environment) []function {
+	switch env.dialect {
+	case ofCommands:
+		return commandFunctions(env)
+	case ofAnswers:
+		return nil
+	case ofMessages:
+	}
 	return []function{
 		{"ref", nil, env.ref},
 		{"local", []string{"kind", "id"}, env.local},

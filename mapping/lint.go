@@ -92,7 +92,7 @@ var (
 		"capitalize", "lowercase", "uppercase", "trim", "trim_prefix", "trim_suffix", "string", "join", "quote",
 		"replace_all", "replace_all_many", "re_replace_all", "type",
 	}
-	textFunctions  = []string{"ref", "unit", "code", "day_of", "time_of", "shift_from", "shift_to"}
+	textFunctions  = []string{"ref", "unit", "code", "day_of", "time_of", "shift_from", "shift_to", "external", "external_unit", "external_code"}
 	countMethods   = []string{"length", "find", "find_by", "index_of"}
 	decimalMethods = []string{"decimal", "plus", "minus", "times", "divided_by", "round_to", "sum", "integer"}
 )
@@ -238,7 +238,11 @@ func (l *linter) left(i int) operandKind {
 		if last.text == ")" && last.match > 0 {
 			return l.call(last.match)
 		}
-	case word, variable, bad:
+	case word:
+		if l.env.dialect == ofAnswers && last.text == "status" && i > 2 && l.tokens[i-2].is(".") && l.tokens[i-3].is("this") {
+			return aCount // always a whole number, never a text
+		}
+	case variable, bad:
 	}
 	return unknown
 }

@@ -35,6 +35,15 @@
 //	.sum()                         exact, of a list of numbers
 //	.values() .key_values()        in the order of the keys
 //
+// A command goes the other way, see CommandDefinition: its request may call ref,
+// quantity, day_of, and
+//
+//	external(ref)                  a marker for what the system calls the object, see ResolveExternal
+//	external_unit(code)            what the system calls a unit
+//	external_code(list, code)      what the system calls a code of a list
+//
+// Rules for the answers, see AnswerRule, call no function of ours.
+//
 // Operators that would compute or compare amounts as binary floats or as letters
 // are refused when the mapping is compiled; see lint.go.
 package mapping

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -75,6 +76,9 @@ func (c *cli) serve(ctx context.Context, s *server) error {
 		return err
 	}
 	s.Version = programVersion()
+	if s.Connected, err = gapless.Connect(s.Catalog, gapless.Secrets(c.getenv), time.Now); err != nil {
+		return err
+	}
 	var failed error
 	s.Ready = func(url string) { failed = c.tellReady(s, url) }
 	return errors.Join(gapless.Run(ctx, s.Config), failed)

@@ -1,0 +1,121 @@
+package rest
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"time"
+)
+
+// newTransport is one that verifies certificates, follows nothing, speaks
+// HTTP/1.1 and writes only through guarded connections.
+func newTransport(roots *x509.CertPool) *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second}
+	return &http.Transport{
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			plain, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &guardedConn{Conn: plain}, nil
+		},
+		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			secure := &tls.Dialer{NetDialer: dialer, Config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}}
+			conn, err := secure.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &guardedConn{Conn: conn}, nil
+		},
+		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    32,
+		IdleConnTimeout:        idle,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+// A leave is the permission to write one request, once. Every connection that the
+// request is given asks it before the first byte.
+type leave struct {
+	check func(now time.Time) error // nil while it may still go out
+	now   func() time.Time
+
+	mu      sync.Mutex
+	on      *guardedConn // that the request was written to; nil before
+	refused error        // what check has said
+}
+
+var errTwice = errors.New("the request was written before: it is not written again")
+
+// ask is asked by a connection before each write. It is nil for the first write,
+// if in time, and for all that follow on the same connection.
+func (l *leave) ask(c *guardedConn) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.on == c {
+		return nil
+	}
+	if l.on != nil {
+		return errTwice
+	}
+	if err := l.check(l.now()); err != nil {
+		l.refused = err
+		return err
+	}
+	l.on = c
+	return nil
+}
+
+// written says whether any byte may have left; refused is why none did, nil
+// where the reason is another.
+func (l *leave) written() (written bool, refused error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.on != nil, l.refused
+}
+
+// trace hands the leave to the connection that the transport chooses.
+func (l *leave) trace(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+		if c, ok := got.Conn.(*guardedConn); ok {
+			c.arm(l)
+		}
+	}})
+}
+
+// A guardedConn writes only with a leave. Under TLS it stands above the
+// encryption, so that each Write is part of a request.
+type guardedConn struct {
+	net.Conn
+
+	mu    sync.Mutex
+	leave *leave
+}
+
+func (c *guardedConn) arm(l *leave) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leave = l
+}
+
+var errUnarmed = errors.New("nobody may write to this connection")
+
+// Write asks for leave and writes.
+func (c *guardedConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	l := c.leave
+	c.mu.Unlock()
+	if l == nil {
+		return 0, errUnarmed
+	}
+	if err := l.ask(c); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
