@@ -1,0 +1,139 @@
+package transaction
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/gapless/gapless/event"
+)
+
+// Note puts an event into a transaction: its place is that of its ordering, and the
+// newest statement of a key takes the place of the one before. An event that is
+// noted already, and a statement older than the one that counts, change nothing.
+func (p *Plan) Note(in Instance, h Happened) Instance {
+	passed := []string(nil)
+	known := slices.IndexFunc(in.Events, func(n Noted) bool { return n.Key == h.Key })
+	if known >= 0 {
+		if in.Events[known].Statement >= h.Statement {
+			return in
+		}
+		passed = in.Events[known].Passed
+	}
+	h.Occurred = h.Occurred.UTC().Round(0)
+	h.Refs = slices.Clone(h.Refs)
+	if len(h.Refs) == 0 {
+		h.Refs = nil // as it reads back
+	}
+	in.Arrivals++
+	noted := Noted{Happened: h, Arrival: in.Arrivals, Passed: passed}
+	events := make([]Noted, 0, len(in.Events)+1)
+	for i := range in.Events {
+		if i != known {
+			events = append(events, in.Events[i])
+		}
+	}
+	at, _ := slices.BinarySearchFunc(events, &noted, compareNoted)
+	in.Events = slices.Insert(events, at, noted)
+	return in
+}
+
+// compareNoted is the fold order. The key decides last, so that the order is one
+// for events of several feeds too.
+func compareNoted(a Noted, b *Noted) int {
+	return cmp.Or(cmp.Compare(a.Ordering, b.Ordering), cmp.Compare(a.Position, b.Position), cmp.Compare(a.Key, b.Key))
+}
+
+// gone says whether the event did not happen after all.
+func (n *Noted) gone() bool { return n.Change == event.Reversal }
+
+// Settle puts what became known of a step into its transaction. What is known to be
+// in effect stays so: only that it is applied changes a step that ended as
+// superseded or obsolete, and nothing but documents is added to one that is
+// applied. A key that the transaction has not changes nothing.
+func (p *Plan) Settle(in Instance, stepKey string, r Result) Instance {
+	i := in.find(stepKey)
+	if i < 0 {
+		return in
+	}
+	s := in.Steps[i]
+	takes := s.takes(r.Status)
+	documents := union(s.Documents, r.Documents)
+	if !takes && len(documents) == len(s.Documents) {
+		return in
+	}
+	in.Steps = slices.Clone(in.Steps)
+	s.Documents = documents
+	if takes {
+		s.Status, s.Reason = r.Status, ""
+		if r.Status == StepHeld || r.Status == StepRefused {
+			s.Reason = r.Reason
+		}
+	}
+	in.Steps[i] = s
+	if takes && r.Status == StepApplied {
+		in.markReversed(&s)
+		in.markAgain(i)
+	}
+	return in
+}
+
+// takes says whether a step with all that is known of it takes a result.
+func (s *Step) takes(result StepStatus) bool {
+	switch s.Status {
+	case StepReversed, StepShadow:
+		return false
+	case StepApplied:
+		return false
+	case StepPartlyApplied:
+		return result == StepApplied || result == StepDue || result == StepHeld || result == StepSent || result == StepWaived
+	case StepSuperseded, StepObsolete, StepWaived:
+		return result == StepApplied || result == StepPartlyApplied || result.InFlight()
+	case StepAccepted: // that it was sent is known
+		return slices.Contains(answers, result) && result != StepSent
+	default:
+		return slices.Contains(answers, result)
+	}
+}
+
+// markReversed ends what an applied undo took back. The steps are the instance's
+// own already.
+func (in *Instance) markReversed(undo *Step) {
+	if undo.Kind != KindUndo {
+		return
+	}
+	for _, s := range in.Behind(*undo) {
+		if i := in.find(s.Key); in.Steps[i].Status == StepApplied || in.Steps[i].Status == StepPartlyApplied {
+			in.Steps[i].Status = StepReversed
+		}
+	}
+}
+
+// markAgain notes on the newest statement of a status that an older one was applied
+// while the newer one was on its way: nobody knows which of them came last.
+func (in *Instance) markAgain(applied int) {
+	s := &in.Steps[applied]
+	if s.Wanted == "" {
+		return
+	}
+	for i := len(in.Steps) - 1; i > applied; i-- {
+		newer := &in.Steps[i]
+		if newer.Reaction != s.Reaction || newer.Role != s.Role || newer.System != s.System {
+			continue
+		}
+		if newer.Status.InFlight() || newer.Status == StepApplied || newer.Status == StepPartlyApplied {
+			newer.Again = true
+			return
+		}
+	}
+}
+
+// union adds the texts that are new, in order.
+func union(known, more []string) []string {
+	all := slices.Clip(known)
+	for _, text := range more {
+		if text != "" && !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return all
+}
