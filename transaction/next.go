@@ -320,7 +320,7 @@ func (d *decision) waitsFor(r *reaction, s *Step) []string {
 	var keys []string
 	if s.Kind == KindUndo { // taken back in the order opposite to that in which it was done
 		for _, name := range r.before {
-			keys = d.waiting(keys, d.chains[chainKey{name, s.Event}], func(o *Step) bool { return o.Kind == KindUndo })
+			keys = d.waiting(keys, d.chains[chainKey{name, s.Event}], func(o *Step) bool { return o.Kind == KindUndo || o.Status.InFlight() })
 		}
 		return keys
 	}

@@ -556,8 +556,10 @@ func TestDocumentsAreCollected(t *testing.T) {
 	d := newDesk(t, only(lotPlan(), "receive"))
 	d.happens("made", "production.completed", "graz", nil)
 	for _, r := range []transaction.Result{
-		{Status: transaction.StepSent}, {Status: transaction.StepAccepted, Documents: []string{"IDOC 1"}},
-		{Status: transaction.StepApplied, Documents: []string{"49"}}, {Status: transaction.StepApplied, Documents: []string{"49", "50"}},
+		{Status: transaction.StepSent},
+		{Status: transaction.StepAccepted, Documents: []string{"IDOC 1"}},
+		{Status: transaction.StepApplied, Documents: []string{"49"}},
+		{Status: transaction.StepApplied, Documents: []string{"49", "50"}},
 	} {
 		d.in = d.plan.Settle(d.in, d.in.Steps[0].Key, r)
 	}
@@ -613,4 +615,54 @@ func TestExpectationsAreOpenUntilOneOfThemFollows(t *testing.T) {
 	open("")
 	d.happens("free.2", "lot.released", "graz", func(h *transaction.Happened) { h.Key, h.Statement, h.Change = "free", 2, event.Reversal })
 	open("first")
+}
+
+func TestAnEventThatIsNotedAlreadyChangesNothing(t *testing.T) {
+	d := newDesk(t, lotPlan())
+	d.happens("made", "production.completed", "graz", nil)
+	first := d.in.Events[0].Happened
+	d.happens("made.2", "production.completed", "graz", func(h *transaction.Happened) { h.Key, h.Statement, h.Change = "made", 2, event.Correction })
+	for name, h := range map[string]transaction.Happened{"the newest statement": d.in.Events[0].Happened, "the one before": first} {
+		if diff := cmp.Diff(d.in, d.plan.Note(d.in, h)); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
+	}
+}
+
+func TestEventsAreInFoldOrder(t *testing.T) {
+	d := newDesk(t, lotPlan())
+	for _, e := range []struct {
+		id, ordering string
+		position     int64
+	}{{"c", "2", 1}, {"a", "1", 9}, {"d", "2", 3}, {"b", "1", 10}} {
+		d.happens(e.id, "production.completed", "graz", func(h *transaction.Happened) { h.Ordering, h.Position = e.ordering, e.position })
+	}
+	d.happens("c.2", "production.completed", "graz", func(h *transaction.Happened) { h.Key, h.Statement, h.Ordering, h.Position = "c", 2, "0", 20 })
+	var got []string
+	for _, e := range d.in.Events {
+		got = append(got, e.ID)
+	}
+	if diff := cmp.Diff([]string{"c.2", "a", "b", "d"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestChangesAreTheStepsThatAreNewOrOtherThanBefore(t *testing.T) {
+	d := newDesk(t, lotPlan())
+	d.happens("made", "production.completed", "graz", nil)
+	d.happens("free", "lot.released", "graz", nil)
+	before := d.in
+	if changed := transaction.Changes(before, d.in); changed != nil {
+		t.Errorf("nothing happened, and %v changed", changed)
+	}
+	d.settle(0, transaction.StepApplied)
+	d.happens("stop", "hold.placed", "graz", nil)
+	changed := transaction.Changes(before, d.in)
+	var keys []string
+	for _, s := range changed {
+		keys = append(keys, s.Reaction+" "+string(s.Status))
+	}
+	if diff := cmp.Diff([]string{"receive applied", "status due", "status due"}, keys); diff != "" {
+		t.Error(diff)
+	}
 }
