@@ -1,6 +1,6 @@
 // Package catalog holds everything that is agreed: kinds of objects, contracts,
 // lifecycles, policies, code lists, units, systems, plants, cross-references,
-// mappings. It reads them from files, checks them against each other, runs their
+// mappings, plans. It reads them from files, checks them against each other, runs their
 // own examples, tells what changed between two revisions, and hands the compiled
 // parts to those who use them. A Catalog is immutable and safe for concurrent use.
 package catalog
@@ -62,6 +62,9 @@ type Catalog struct {
 	systems         map[string]*System
 	plants          map[string]*Plant
 	mappings        map[messageName]*Message
+	plans           map[string]*transaction.Plan
+	plansOn         map[string][]*transaction.Plan // by event type
+	soleFillers     map[filledRole]string          // systems that alone have a role at a plant
 
 	documents map[string]*document // by path in the catalog
 	sources   map[string][]byte    // every file as it was read, for Pack
