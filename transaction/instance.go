@@ -85,7 +85,8 @@ type Step struct {
 	Reason    string      `json:"reason,omitempty"`    // held: why, one of the Held constants or what Settle was given; refused: the same
 	Documents []string    `json:"documents,omitempty"` // numbers that the system gave
 
-	Again bool `json:"again,omitempty"` // ensure: an older one was applied while this was on its way, so nobody knows which came last
+	Partly bool `json:"partly,omitempty"` // some lines of it are in effect, also while it is tried again
+	Again  bool `json:"again,omitempty"`  // ensure: an older one was applied while this was on its way, so nobody knows which came last
 }
 
 // A StepStatus says how far a step is.
@@ -108,8 +109,8 @@ const (
 	StepWaived        StepStatus = "waived"         // a person decided that it is not performed
 )
 
-// Unsent says whether nothing of the step is in effect or on its way: what a newer
-// event may still supersede.
+// Unsent says whether the step is not on its way and has not come to an end: what a
+// newer event may still supersede, but for a step of which a part is in effect.
 func (s StepStatus) Unsent() bool {
 	return s == StepWaiting || s == StepDue || s == StepHeld || s == StepRefused
 }
@@ -195,7 +196,7 @@ func (s *Step) equal(o *Step) bool {
 	return s.Key == o.Key && s.Kind == o.Kind && s.Reaction == o.Reaction && s.Role == o.Role && s.Plant == o.Plant &&
 		s.System == o.System && s.Command == o.Command && s.Event == o.Event && s.Cause == o.Cause && s.Ordering == o.Ordering &&
 		s.Basis == o.Basis && s.Amends == o.Amends && s.Wanted == o.Wanted && s.Status == o.Status && s.Reason == o.Reason &&
-		s.Again == o.Again && slices.Equal(s.Lanes, o.Lanes) && slices.Equal(s.After, o.After) &&
+		s.Partly == o.Partly && s.Again == o.Again && slices.Equal(s.Lanes, o.Lanes) && slices.Equal(s.After, o.After) &&
 		slices.Equal(s.Documents, o.Documents)
 }
 

@@ -146,7 +146,13 @@ func (d *decision) follow(r *reaction, e *Noted) {
 	wanted := d.wantedSteps(r, e, chain, mode)
 	for _, i := range chain {
 		s := &d.in.Steps[i]
-		if !s.Status.Unsent() && s.Status != StepWaived {
+		switch {
+		case !s.Status.Unsent() && s.Status != StepWaived:
+			continue
+		case s.Partly: // to be tried again, but for an event that has changed
+			if s.Cause != e.ID {
+				s.Status, s.Reason = StepPartlyApplied, ""
+			}
 			continue
 		}
 		at := slices.IndexFunc(wanted, func(x Step) bool { return x.Kind == s.Kind && x.Cause == s.Cause && x.Amends == s.Amends })
@@ -212,7 +218,7 @@ func (d *decision) heads(chain []int, mode Mode) []int {
 		if mode == ModeShadow {
 			return s.Status == StepShadow
 		}
-		return s.Status == StepApplied || s.Status == StepPartlyApplied
+		return s.inEffect()
 	}
 	var heads []int
 	for _, i := range chain {
@@ -231,7 +237,7 @@ func (d *decision) heads(chain []int, mode Mode) []int {
 // amending is the step that brings a corrected statement to what is in effect.
 func amending(head *Step, cause, command string) Step {
 	s := Step{Kind: KindAmend, Role: head.Role, Plant: head.Plant, System: head.System, Command: command, Cause: cause, Basis: head.Cause, Amends: head.Key}
-	if head.Status == StepPartlyApplied {
+	if head.Partly {
 		s.Status, s.Reason = StepHeld, HeldPartly
 	}
 	return s

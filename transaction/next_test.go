@@ -179,6 +179,18 @@ func TestWhatFollowsFromWhatIsOnRecord(t *testing.T) {
 			story: "made: production.completed; receive partly-applied; better corrects made",
 			want:  "receive of made in erp: partly-applied, amend receive of better in erp: held (partly-applied); quality decision open",
 		},
+		"what was applied in part is tried again when a person says so": {
+			story: "made: production.completed; receive partly-applied; receive due; receive applied",
+			want:  "receive of made in erp: applied; quality decision open",
+		},
+		"what was applied in part and is corrected is not tried again": {
+			story: "made: production.completed; receive partly-applied; receive due; better corrects made",
+			want:  "receive of made in erp: partly-applied, amend receive of better in erp: held (partly-applied); quality decision open",
+		},
+		"what was applied in part cannot be waived": {
+			story: "made: production.completed; receive partly-applied; receive waived",
+			want:  "receive of made in erp: partly-applied; quality decision open",
+		},
 		"a step that a person waived is not decided again": {
 			story: "made: production.completed; receive waived; free: lot.released",
 			want:  "receive of made in erp: waived, status free of free in erp: due, status free of free in wms: due",

@@ -68,6 +68,7 @@ func (p *Plan) Settle(in Instance, stepKey string, r Result) Instance {
 		if r.Status == StepHeld || r.Status == StepRefused {
 			s.Reason = r.Reason
 		}
+		s.Partly = r.Status == StepPartlyApplied || s.Partly && r.Status != StepApplied
 	}
 	in.Steps[i] = s
 	if takes && r.Status == StepApplied {
@@ -79,13 +80,14 @@ func (p *Plan) Settle(in Instance, stepKey string, r Result) Instance {
 
 // takes says whether a step with all that is known of it takes a result.
 func (s *Step) takes(result StepStatus) bool {
-	switch s.Status {
-	case StepReversed, StepShadow:
+	if s.Partly && result == StepWaived { // it is in effect, in part: it cannot be said that it is not
 		return false
-	case StepApplied:
+	}
+	switch s.Status {
+	case StepApplied, StepReversed, StepShadow:
 		return false
 	case StepPartlyApplied:
-		return result == StepApplied || result == StepDue || result == StepHeld || result == StepSent || result == StepWaived
+		return result == StepApplied || result == StepDue || result == StepHeld || result == StepSent
 	case StepSuperseded, StepObsolete, StepWaived:
 		return result == StepApplied || result == StepPartlyApplied || result.InFlight()
 	case StepAccepted: // that it was sent is known
@@ -95,6 +97,9 @@ func (s *Step) takes(result StepStatus) bool {
 	}
 }
 
+// inEffect says whether the step or a part of it is.
+func (s *Step) inEffect() bool { return s.Status == StepApplied || s.Partly && !s.Status.Dead() }
+
 // markReversed ends what an applied undo took back. The steps are the instance's
 // own already.
 func (in *Instance) markReversed(undo *Step) {
@@ -102,8 +107,8 @@ func (in *Instance) markReversed(undo *Step) {
 		return
 	}
 	for _, s := range in.Behind(*undo) {
-		if i := in.find(s.Key); in.Steps[i].Status == StepApplied || in.Steps[i].Status == StepPartlyApplied {
-			in.Steps[i].Status = StepReversed
+		if i := in.find(s.Key); in.Steps[i].inEffect() {
+			in.Steps[i].Status, in.Steps[i].Partly = StepReversed, false
 		}
 	}
 }

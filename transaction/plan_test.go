@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/transaction"
@@ -261,4 +262,36 @@ func TestACommandKeyIsAFunctionOfItsPartsAlone(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestReactionsThatComeAfterEachOtherCompileWhereTheyMakeNoCircle(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		names := []string{"a", "b", "c", "d", "e"}
+		def := lotPlan()
+		def.Reactions = map[string]transaction.Reaction{}
+		after := map[string][]string{}
+		for i, name := range names {
+			others := slices.Concat(names[:i], names[i+1:])
+			after[name] = rapid.SliceOfNDistinct(rapid.SampledFrom(others), 0, 2, rapid.ID).Draw(t, name)
+			def.Reactions[name] = transaction.Reaction{On: []string{"production.completed"}, Do: &transaction.Do{System: "erp", Command: "do-" + name}, After: after[name]}
+		}
+		def.Complete = transaction.Completion{Settled: names}
+		def.Cases[0].Story = []transaction.StoryLine{{Open: []string{}}}
+		done, grown := map[string]bool{}, true // what can go out, one after the other
+		for grown {
+			grown = false
+			for _, name := range names {
+				if !done[name] && !slices.ContainsFunc(after[name], func(before string) bool { return !done[before] }) {
+					done[name], grown = true, true
+				}
+			}
+		}
+		_, err := transaction.CompilePlan(def)
+		if circle := len(done) < len(names); circle != (err != nil) {
+			t.Fatalf("after %v: %v", after, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "wait for each other") {
+			t.Fatal(err)
+		}
+	})
 }

@@ -35,11 +35,12 @@ func (p *Plan) Refold(old Instance, w World) (Instance, error) {
 			continue
 		}
 		text := p.wouldNotSend(&moved, s)
+		unsent := s.Status.Unsent() && !s.Partly
 		switch {
-		case text == "" && s.Status.Unsent():
+		case text == "" && unsent:
 			s.Lanes = p.reaction(s.Reaction).lanes(moved.Key, moved.event(s.Event).Refs)
 		case text == "":
-		case s.Status.Unsent():
+		case unsent:
 			s.end(StepSuperseded)
 		default:
 			changed = append(changed, &PlanChanged{Step: *s, Text: text})
