@@ -66,9 +66,12 @@ func (d *decision) basis(r *reaction, line *Wanted) string {
 
 // targets are the systems with the role at the plants that the events name, the
 // cause's plant first: a lot is blocked wherever it is. At another plant than that
-// of the cause there need not be one.
+// of the cause nobody needs to know one.
 func (d *decision) targets(role string, cause *Noted) []target {
-	targets := []target{{role, cause.Plant, d.resolve(role, cause, cause.Plant)}}
+	var targets []target
+	if system, none := d.resolve(role, cause, cause.Plant); !none {
+		targets = append(targets, target{role, cause.Plant, system})
+	}
 	var others []string
 	for i := range d.in.Events {
 		if e := &d.in.Events[i]; !e.gone() && e.Plant != cause.Plant && !slices.Contains(others, e.Plant) {
@@ -77,7 +80,7 @@ func (d *decision) targets(role string, cause *Noted) []target {
 	}
 	slices.Sort(others)
 	for _, plant := range others {
-		system := d.resolve(role, cause, plant)
+		system, _ := d.resolve(role, cause, plant)
 		if system != "" && !slices.ContainsFunc(targets, func(t target) bool { return t.system == system }) {
 			targets = append(targets, target{role, plant, system})
 		}

@@ -29,7 +29,7 @@ type Happened struct {
 type Noted struct {
 	Happened
 	Arrival int      `json:"arrival"`          // the how many'th note it was, from 1
-	Passed  []string `json:"passed,omitempty"` // reactions that were off when it was first decided about: it stays without steps of theirs
+	Passed  []string `json:"passed,omitempty"` // reactions that were off, or had no system to command, when it was first decided about: it stays without steps of theirs
 }
 
 // An Instance is the state of one transaction: the fold of what was noted, what
@@ -149,9 +149,14 @@ const (
 
 // A World is what Next is given besides the transaction. There is no clock in it.
 type World struct {
-	State   State                                                           // of the key object, folded
-	Resolve func(role, plant string, at time.Time) (system string, ok bool) // nil: no role has a system
-	Mode    func(reaction, plant string) Mode                               // nil, and what is none: live
+	State State // of the key object, folded
+
+	// Resolve names the system that has a role at a plant. Not ok: nobody knows, and
+	// the step is held. Ok without a system: the plant has none, and needs no step.
+	// Where it is nil, nobody knows of any role.
+	Resolve func(role, plant string, at time.Time) (system string, ok bool)
+
+	Mode func(reaction, plant string) Mode // nil: live
 }
 
 // A Result is what became known of a step. Status is one of: sent (before the

@@ -472,3 +472,90 @@ func holdModel(t *testing.T, def transaction.PlanDefinition, types ...string) {
 		}
 	})
 }
+
+// Whatever is noted and settled in whatever order, sensible or not, under whatever
+// modes and systems: what turn holds is held, but for what needs a person.
+func TestAnythingMayBeNotedAndSettled(t *testing.T) {
+	statuses := []transaction.StepStatus{
+		transaction.StepSent, transaction.StepAccepted, transaction.StepApplied, transaction.StepPartlyApplied, transaction.StepRefused,
+		transaction.StepDue, transaction.StepHeld, transaction.StepWaived, transaction.StepSuperseded, "nonsense",
+	}
+	amended, undone := compiledPlan(t, modelPlan()), modelPlan()
+	edit(&undone, "receive", func(r *transaction.Reaction) { r.Amend, r.Undo = nil, nil })
+	plans := []*transaction.Plan{amended, compiledPlan(t, undone)}
+	rapid.Check(t, func(t *rapid.T) {
+		h := drawHistory(t, []string{"production.completed", "lot.released", "hold.placed"})
+		p, in := rapid.SampledFrom(plans).Draw(t, "plan"), transaction.Instance{Key: "lot/M/1"}
+		for range rapid.IntRange(1, 40).Draw(t, "turns") {
+			before, text := in, asJSON(t, in)
+			switch kind := rapid.SampledFrom([]string{"note", "settle", "settle", "move"}).Draw(t, "turn"); {
+			case kind == "note":
+				chain := rapid.SampledFrom(h).Draw(t, "event")
+				r := rapid.SampledFrom(chain).Draw(t, "statement").Happened
+				r.Plant, r.Disputed = rapid.SampledFrom([]string{"graz", "wien"}).Draw(t, "plant"), rapid.Bool().Draw(t, "disputed")
+				in = p.Note(in, r)
+			case kind == "settle" && len(in.Steps) > 0:
+				key := rapid.SampledFrom(in.Steps).Draw(t, "step").Key
+				in = p.Settle(in, key, transaction.Result{Status: rapid.SampledFrom(statuses).Draw(t, "status"), Reason: "so", Documents: []string{"1"}})
+			case kind == "move":
+				if moved, err := rapid.SampledFrom(plans).Draw(t, "plan").Refold(in, transaction.World{}); err == nil {
+					in = moved
+				}
+			}
+			w := drawWorld(t)
+			next := p.Next(in, w)
+			if asJSON(t, before) != text {
+				t.Fatal("an argument was changed")
+			}
+			if diff := gocmp.Diff(next, p.Next(next, w)); diff != "" {
+				t.Fatalf("asking again changes something:\n%s", diff)
+			}
+			keys := map[string]bool{}
+			for i, step := range next.Steps {
+				if keys[step.Key] {
+					t.Fatalf("two steps have one key: %+v", step)
+				}
+				keys[step.Key] = true
+				if i < len(in.Steps) && (in.Steps[i].Key != step.Key || in.Steps[i].System != "" && in.Steps[i].System != step.System) {
+					t.Fatalf("a step was taken out, or left its system: %+v", step)
+				}
+			}
+			var back transaction.Instance
+			if err := json.Unmarshal([]byte(asJSON(t, next)), &back); err != nil {
+				t.Fatal(err)
+			}
+			if diff := gocmp.Diff(next, back); diff != "" {
+				t.Fatalf("it does not read back:\n%s", diff)
+			}
+			in = next
+		}
+	})
+}
+
+func drawWorld(t *rapid.T) transaction.World {
+	mode := rapid.SampledFrom([]transaction.Mode{transaction.ModeLive, transaction.ModeLive, transaction.ModeShadow, transaction.ModeOff}).Draw(t, "mode")
+	systems := map[string]string{}
+	for _, plant := range []string{"graz", "wien"} {
+		for _, role := range []string{"erp", "wms"} {
+			systems[role+plant] = rapid.SampledFrom([]string{"one", "other", "none", "unknown"}).Draw(t, "system")
+		}
+	}
+	w := transaction.World{
+		State: transaction.State{Status: rapid.SampledFrom([]string{"released", "rejected", "unknown"}).Draw(t, "state")},
+		Mode:  func(string, string) transaction.Mode { return mode },
+		Resolve: func(role, plant string, _ time.Time) (string, bool) {
+			switch system := systems[role+plant]; system {
+			case "none":
+				return "", true
+			case "unknown":
+				return "", false
+			default:
+				return system, true
+			}
+		},
+	}
+	if rapid.Bool().Draw(t, "held") {
+		w.State.Open = map[string][]string{"holds": {"H"}}
+	}
+	return w
+}

@@ -98,14 +98,16 @@ func (d *decision) mode(r *reaction, e *Noted) Mode {
 	return mode
 }
 
-func (d *decision) resolve(role string, e *Noted, plant string) string {
+// resolve names the system that has a role; none where the plant has none and needs none.
+func (d *decision) resolve(role string, e *Noted, plant string) (system string, none bool) {
 	if d.world.Resolve == nil {
-		return ""
+		return "", false
 	}
-	if system, ok := d.world.Resolve(role, plant, e.Occurred); ok {
-		return system
+	system, ok := d.world.Resolve(role, plant, e.Occurred)
+	if !ok {
+		return "", false
 	}
-	return ""
+	return system, system == ""
 }
 
 // resolveHeld gives steps their system that had none when they were decided.
@@ -116,8 +118,11 @@ func (d *decision) resolveHeld() {
 			continue
 		}
 		if e := d.in.event(s.Event); e != nil {
-			if s.System = d.resolve(s.Role, e, s.Plant); s.System != "" {
-				s.Status, s.Reason = StepWaiting, ""
+			switch system, none := d.resolve(s.Role, e, s.Plant); {
+			case none && s.Kind == KindDo: // what is in effect was done somewhere, and is amended and undone there
+				s.end(StepObsolete)
+			case system != "":
+				s.System, s.Status, s.Reason = system, StepWaiting, ""
 			}
 		}
 	}
@@ -143,7 +148,15 @@ func (d *decision) follow(r *reaction, e *Noted) {
 	if mode == ModeOff || d.inFlight(chain) {
 		return
 	}
+	_, none := d.resolve(r.Do.System, e, e.Plant)
+	if none && len(chain) == 0 {
+		e.Passed = append(slices.Clip(e.Passed), r.name)
+		return
+	}
 	wanted := d.wantedSteps(r, e, chain, mode)
+	if none { // what is done anew would have nowhere to go
+		wanted = slices.DeleteFunc(wanted, func(s Step) bool { return s.Kind == KindDo })
+	}
 	for _, i := range chain {
 		s := &d.in.Steps[i]
 		switch {
@@ -263,7 +276,7 @@ func (d *decision) add(r *reaction, e *Noted, s Step, mode Mode) {
 	s.Lanes = r.lanes(d.in.Key, e.Refs)
 	s.Key = d.key(r, e, &s)
 	if s.System == "" {
-		s.System = d.resolve(s.Role, e, s.Plant)
+		s.System, _ = d.resolve(s.Role, e, s.Plant)
 	}
 	switch {
 	case mode == ModeShadow:

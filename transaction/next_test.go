@@ -487,6 +487,40 @@ func TestAnUnresolvedRoleGoesOnByItselfAndKeepsItsSystem(t *testing.T) {
 	d.wants("do receive of made in old-erp: applied", "amend receive of made.2 in old-erp: due")
 }
 
+func TestAPlantWithoutASystemNeedsNoStep(t *testing.T) {
+	def := only(lotPlan(), "receive")
+	status := lotPlan().Reactions["status"]
+	status.After = nil
+	def.Reactions["status"] = status
+	d := newDesk(t, def)
+	none := map[string]bool{"erp": true}
+	d.world.Resolve = func(role, _ string, _ time.Time) (string, bool) {
+		if none[role] {
+			return "", true
+		}
+		return role, true
+	}
+	d.happens("made", "production.completed", "graz", nil)
+	d.happens("free", "lot.released", "graz", nil)
+	d.wants("do status quality of free in wms: due")
+	none = nil // it gets one: what was made before is its own affair, the status is stated
+	d.happens("made.2", "production.completed", "graz", func(h *transaction.Happened) { h.Key, h.Statement, h.Change = "made", 2, event.Correction })
+	d.wants("do status quality of free in wms: due", "do status quality of free in erp: due")
+}
+
+func TestAStepThatIsHeldForASystemEndsWhereThePlantNeedsNone(t *testing.T) {
+	d := newDesk(t, only(lotPlan(), "receive"))
+	known := false
+	d.world.Resolve = func(string, string, time.Time) (string, bool) { return "", known }
+	d.happens("made", "production.completed", "graz", nil)
+	d.wants("do receive of made in : held (role-unresolved)")
+	known = true
+	d.next()
+	d.wants("do receive of made in : obsolete")
+	d.next()
+	d.wants("do receive of made in : obsolete")
+}
+
 func TestAModeConcernsTheEventsThatComeInIt(t *testing.T) {
 	d := newDesk(t, only(lotPlan(), "receive"))
 	mode := transaction.ModeOff
