@@ -176,23 +176,42 @@ func (l *loader) decided(d *document, at string, r transaction.Reaction, what st
 
 // lintPlants checks what plants say of roles and reactions.
 func (l *loader) lintPlants() {
-	needed := map[string]bool{}
-	for _, c := range l.catalog.PlannedCommands() {
-		needed[c.Role] = true
-	}
 	for _, p := range l.catalog.Plants() {
 		d := l.document("plants", p.Plant)
 		for i, f := range p.PlantDefinition.Roles {
 			l.lintFilled(d, p, i, f)
 		}
-		for _, role := range slices.Sorted(maps.Keys(needed)) {
-			named := slices.ContainsFunc(p.PlantDefinition.Roles, func(f Filled) bool { return f.Role == role })
-			if could := l.catalog.couldFill(role, p.Plant); len(could) > 1 && !named {
-				l.errorAt(d, "roles", fmt.Sprintf("Say which one plans command: roles: [{role: %s, system: %s}].", role, could[0]), "%s all have the role %s", strings.Join(could, ", "), role)
+		for i, role := range p.Without {
+			if !slices.Contains(Roles(), role) {
+				l.errorAt(d, fmt.Sprintf("without[%d]", i), "Write one of "+strings.Join(Roles(), ", ")+".", "%.80q is no role", role)
 			}
 		}
+		l.commandedRoles(d, p)
 		for _, name := range slices.Sorted(maps.Keys(p.Reactions)) {
 			l.lintMode(d, name, p.Reactions[name])
+		}
+	}
+}
+
+// commandedRoles checks that it is clear which system of a plant has each role that
+// plans command there.
+func (l *loader) commandedRoles(d *document, p *Plant) {
+	needed := map[string]bool{}
+	for _, c := range l.catalog.PlannedCommands() {
+		if l.catalog.ReactionMode(c.Plan, c.Reaction, p.Plant) != transaction.ModeOff {
+			needed[c.Role] = true
+		}
+	}
+	for _, role := range slices.Sorted(maps.Keys(needed)) {
+		if slices.Contains(p.Without, role) || slices.ContainsFunc(p.PlantDefinition.Roles, func(f Filled) bool { return f.Role == role }) {
+			continue
+		}
+		switch could := l.catalog.couldFill(role, p.Plant); len(could) {
+		case 1:
+		case 0:
+			l.warningAt(d, "without", fmt.Sprintf("Declare the system, or say that there is none: without: [%s].", role), "no system of plant %s has the role %s, which plans command: their steps are held", p.Plant, role)
+		default:
+			l.errorAt(d, "roles", fmt.Sprintf("Say which one plans command: roles: [{role: %s, system: %s}].", role, could[0]), "%s all have the role %s", strings.Join(could, ", "), role)
 		}
 	}
 }

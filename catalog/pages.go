@@ -296,6 +296,9 @@ func (c *Catalog) writeSystems(b *strings.Builder) {
 		if len(filled) > 0 {
 			table(b, []string{"role", "system", "from", "to"}, filled)
 		}
+		if len(p.Without) > 0 {
+			fmt.Fprintf(b, "\nNo system here is %s, and none is needed.\n", strings.Join(p.Without, " or "))
+		}
 	}
 	b.WriteString("\n## Who takes care of exceptions\n")
 	var owners [][]string

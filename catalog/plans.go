@@ -32,6 +32,7 @@ func (c *Catalog) ReactionMode(plan, reaction, plant string) transaction.Mode {
 // RoleSystem is the system that has a role at a plant at a time: what the plant says
 // under roles, else the one system that has the role and speaks for the plant. ok is
 // false where there is none, and where there are several of which the plant names
+// none. It is true without a system where the plant says that it has none and needs
 // none. A choice between systems by material group is not made here yet.
 func (c *Catalog) RoleSystem(role, plant string, at time.Time) (system string, ok bool) {
 	p, known := c.plants[plant]
@@ -42,6 +43,9 @@ func (c *Catalog) RoleSystem(role, plant string, at time.Time) (system string, o
 		if f.Role == role && f.validAt(at) {
 			return f.System, true
 		}
+	}
+	if slices.Contains(p.Without, role) {
+		return "", true
 	}
 	system, ok = c.soleFillers[filledRole{role, plant}]
 	return system, ok

@@ -48,6 +48,8 @@ func TestFindingsOfPlansNameFileAndLine(t *testing.T) {
 		"two systems in one role at one time":  {[]edit{{plantPath, "valid-to: 2026-04-01", "valid-to: 2026-05-01"}}, []string{plantPath + ":27:5: error: roles[0] says at the same time which system has the role erp"}},
 		"a role that ends before it begins":    {[]edit{{plantPath, "valid-to: 2026-04-01", "valid-from: 2026-06-01, valid-to: 2026-04-01"}}, []string{"it ends before it begins"}},
 		"a time of a role that is none":        {[]edit{{plantPath, "valid-to: 2026-04-01T00:00:00+02:00", "valid-to: spring"}}, []string{plantPath + ":26:34: error: roles[0].valid-to: \"spring\" is no time"}},
+		"a plant without a system for a role":  {[]edit{{"systems/wms.yaml", "plants: [graz]", "plants: [wien]"}, write("plants/wien.yaml", "plant: wien\ntitle: Wien\nzone: Europe/Vienna\nroles: [{role: erp, system: erp}]\n")}, []string{plantPath + ":1:1: warning: no system of plant graz has the role wms, which plans command: their steps are held (Declare the system, or say that there is none: without: [wms].)"}},
+		"a role that no plant is without":      {[]edit{{plantPath, "roles:\n", "without: [warehouse]\nroles:\n"}}, []string{plantPath + ":25:11: error: \"warehouse\" is no role"}},
 		"a mode of an unknown plan":            {[]edit{{plantPath, "lot-to-stock/status", "lots/status"}}, []string{plantPath + ":29:3: error: plan \"lots\" is not in the catalog"}},
 		"a mode of an unknown reaction":        {[]edit{{plantPath, "lot-to-stock/status", "lot-to-stock/state"}}, []string{plantPath + ":29:3: error: plan lot-to-stock has no reaction \"state\" (Write one of receive, status.)"}},
 		"a mode that is none":                  {[]edit{{plantPath, "shadow", "dark"}}, []string{plantPath + ":29:3: error: \"dark\" is none of off, shadow, live"}},
@@ -238,6 +240,10 @@ func TestAPlantSaysWhatItDoesWithAReaction(t *testing.T) {
 		if got := c.ReactionMode("lot-to-stock", test.reaction, test.plant); got != test.want {
 			t.Errorf("%s in %s is %s, want %s", test.reaction, test.plant, got, test.want)
 		}
+	}
+	none := small(t, edit{plantPath, "roles:\n", "without: [cmms]\nroles:\n"})
+	if system, ok := none.RoleSystem("cmms", "graz", time.Time{}); system != "" || !ok {
+		t.Errorf("the plant is without cmms, and RoleSystem says %q, %t", system, ok)
 	}
 	if got := small(t).ReactionMode("lot-to-stock", "receive", "graz"); got != transaction.ModeLive {
 		t.Errorf("where nothing is said it is %s", got)

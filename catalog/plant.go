@@ -22,6 +22,10 @@ type PlantDefinition struct {
 	BeginsAt  Begins     `yaml:"begins-at"`
 	Roles     []Filled   `yaml:"roles"` // which system has a role, where several could
 
+	// Without is the roles that no system has at the plant, and that need none: plans
+	// command nothing there.
+	Without []string `yaml:"without"`
+
 	// Reactions is what the plant does with the reactions of plans: off, shadow or
 	// live, by "plan/reaction", or by "plan" for all others of it. Live where it
 	// says nothing.
