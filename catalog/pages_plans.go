@@ -117,6 +117,9 @@ func writeReaction(b *strings.Builder, key, name string, r transaction.Reaction)
 	if len(r.After) > 0 {
 		fmt.Fprintf(b, "\nIt waits until %s is applied.", strings.ReplaceAll(coded(r.After), ", ", " and "))
 	}
+	if len(r.Again) > 0 {
+		fmt.Fprintf(b, " It is stated again after each %s that comes later.", strings.ReplaceAll(coded(r.Again), ", ", " or "))
+	}
 	fmt.Fprintf(b, "\nOrdered by %s.\n", strings.Join(append([]string{key}, r.Lanes...), ", "))
 }
 

@@ -21,7 +21,7 @@ func TestFindingsOfPlansNameFileAndLine(t *testing.T) {
 		edits []edit
 		want  []string
 	}{
-		"an unknown key":                       {[]edit{{planPath, "    within: 5m", "    in-time: 5m"}}, []string{planPath + ":8:5: error: unknown key in-time (Known keys: after, amend"}},
+		"an unknown key":                       {[]edit{{planPath, "    within: 5m", "    in-time: 5m"}}, []string{planPath + ":8:5: error: unknown key in-time (Known keys: after, again, amend"}},
 		"a plan called other than its file":    {[]edit{{planPath, "plan: lot-to-stock", "plan: lots"}}, []string{planPath + ":1:1: error: the file lot-to-stock.yaml defines lots"}},
 		"a plan without a name":                {[]edit{{planPath, "plan: lot-to-stock", "plan: \"\""}}, []string{"plan is missing"}},
 		"a plan without a case":                {[]edit{{planPath, "cases:\n", "cases: []\nx-cases:\n"}}, []string{"cases: missing: tell at least one story", `(Write it as docs/catalog.md shows under "Plans".)`}},

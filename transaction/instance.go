@@ -86,7 +86,7 @@ type Step struct {
 	Documents []string    `json:"documents,omitempty"` // numbers that the system gave
 
 	Partly bool `json:"partly,omitempty"` // some lines of it are in effect, also while it is tried again
-	Again  bool `json:"again,omitempty"`  // ensure: an older one was applied while this was on its way, so nobody knows which came last
+	Again  bool `json:"again,omitempty"`  // ensure: since it went out, an older one or goods that it is for came in; it is to be stated again
 }
 
 // A StepStatus says how far a step is.

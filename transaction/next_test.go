@@ -261,6 +261,18 @@ func TestWhatFollowsFromWhatIsOnRecord(t *testing.T) {
 			story: "free: lot.released; status/erp applied; status/wms applied; again: lot.released",
 			want:  "status free of free in erp: applied, status free of free in wms: applied",
 		},
+		"goods that come later have no step of their own status": {
+			story: "made: production.completed; free: lot.released; receive applied; status/erp applied; status/wms applied; more: production.completed; receive applied",
+			want:  "receive of made in erp: applied, status free of free in erp: applied, status free of free in wms: applied, receive of more in erp: applied; quality decision open",
+		},
+		"a status is stated again after goods that come later, where the plan says so": {
+			change: func(d *transaction.PlanDefinition) {
+				edit(d, "status", func(r *transaction.Reaction) { r.Again = []string{"receive"} })
+			},
+			story: "made: production.completed; free: lot.released; receive applied; status/erp applied; status/wms sent; more: production.completed; receive applied",
+			want: "receive of made in erp: applied, status free of free in erp: applied, status free of free in wms: sent, receive of more in erp: applied, " +
+				"status free of free in erp: due, status free of free in wms: due; quality decision open",
+		},
 		"a late decision that changes nothing has no step": {
 			story: "free: lot.released on 9; status/erp applied; status/wms applied; made: lot.released on 1",
 			want:  "status free of free in erp: applied, status free of free in wms: applied",

@@ -74,6 +74,7 @@ func (p *Plan) Settle(in Instance, stepKey string, r Result) Instance {
 	if takes && r.Status == StepApplied {
 		in.markReversed(&s)
 		in.markAgain(i)
+		p.markBare(&in, &s)
 	}
 	return in
 }
@@ -128,6 +129,23 @@ func (in *Instance) markAgain(applied int) {
 		if newer.Status.InFlight() || newer.Status == StepApplied || newer.Status == StepPartlyApplied {
 			newer.Again = true
 			return
+		}
+	}
+}
+
+// markBare notes on the statements of a status that went out before goods came in
+// that those do not have it yet.
+func (p *Plan) markBare(in *Instance, goods *Step) {
+	if goods.Kind == KindUndo {
+		return
+	}
+	for i := range in.Steps {
+		s := &in.Steps[i]
+		if s.Wanted == "" || !s.Status.InFlight() && s.Status != StepApplied && s.Status != StepPartlyApplied {
+			continue
+		}
+		if r := p.reaction(s.Reaction); r != nil && slices.Contains(r.Again, goods.Reaction) {
+			s.Again = true
 		}
 	}
 }

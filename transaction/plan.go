@@ -39,6 +39,7 @@ type Reaction struct {
 	Wanted       []Wanted `yaml:"wanted"` // ensure: the first line that holds counts
 	In           []string `yaml:"in"`     // ensure: roles, a step for each
 	After        []string `yaml:"after"`  // reactions whose steps must be applied before
+	Again        []string `yaml:"again"`  // ensure: of these, those after whose steps the status is stated again, because what comes later does not have it
 	Within       string   `yaml:"within"` // how long a step may take, from when its cause is on record: "5m"
 	ClosedPeriod string   `yaml:"closed-period"`
 	Amend        *Amend   `yaml:"amend"` // do: how a correction reaches a system that has performed the step

@@ -130,7 +130,7 @@ func (c *planChecker) doReaction(at string, r Reaction) {
 	for _, foreign := range []struct {
 		key   string
 		given bool
-	}{{"from", len(r.From) > 0}, {"wanted", len(r.Wanted) > 0}, {"in", len(r.In) > 0}} {
+	}{{"from", len(r.From) > 0}, {"wanted", len(r.Wanted) > 0}, {"in", len(r.In) > 0}, {"again", len(r.Again) > 0}} {
 		if foreign.given {
 			c.report(at+"."+foreign.key, "belongs to ensure, and this reaction does: take it out, or write ensure instead of do")
 		}
@@ -163,6 +163,11 @@ func (c *planChecker) ensureReaction(at string, r Reaction) {
 	} {
 		if foreign.given {
 			c.report(at+"."+foreign.key, "belongs to do: %s", foreign.instead)
+		}
+	}
+	for i, name := range r.Again {
+		if !slices.Contains(r.After, name) {
+			c.report(fmt.Sprintf("%s.again[%d]", at, i), "%.80q is not among the reactions in after: the status can only follow what it comes after", name)
 		}
 	}
 	if len(r.In) == 0 {

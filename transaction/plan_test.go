@@ -179,6 +179,13 @@ func TestWhatIsWrongInAPlanIsToldWithARemedy(t *testing.T) {
 			},
 			[]string{"wanted[0]: it always holds", "wanted[1]: nothing is wanted where no line holds", `wanted[1].by: "lot.split" is none of the types in from`},
 		},
+		"a status that is stated again after what it does not come after": {
+			func(d *transaction.PlanDefinition) {
+				edit(d, "status", func(r *transaction.Reaction) { r.After, r.Again = nil, []string{"receive"} })
+				edit(d, "receive", func(r *transaction.Reaction) { r.Again = []string{"status"} })
+			},
+			[]string{`reactions.status.again[0]: "receive" is not among the reactions in after`, "reactions.receive.again: belongs to ensure"},
+		},
 		"times that are none": {
 			func(d *transaction.PlanDefinition) {
 				edit(d, "receive", func(r *transaction.Reaction) { r.Within = "soon" })
