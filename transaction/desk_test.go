@@ -416,3 +416,37 @@ func TestChangesAreTheStepsThatAreNewOrOtherThanBefore(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestCasesOfAPlan(t *testing.T) {
+	def := lotPlan()
+	made := transaction.StoryLine{Event: "made", Type: "production.completed", At: day(1)}
+	def.Cases = append(def.Cases,
+		transaction.PlanCase{Name: "another status", Story: []transaction.StoryLine{made, {Steps: []transaction.StoryStep{{Reaction: "receive", Status: transaction.StepApplied}}}}},
+		transaction.PlanCase{Name: "too many steps", Story: []transaction.StoryLine{made, {Steps: []transaction.StoryStep{{}, {}}}}},
+		transaction.PlanCase{Name: "nothing open", Story: []transaction.StoryLine{made, {Open: []string{}}}},
+		transaction.PlanCase{Name: "complete", Story: []transaction.StoryLine{made, {Complete: new(true)}}},
+		transaction.PlanCase{Name: "an answer to nothing", Story: []transaction.StoryLine{{Outcome: "receive", Is: transaction.StepApplied}, {Complete: new(false)}}},
+		transaction.PlanCase{Name: "a person settles what is held", Unresolved: []string{"erp"}, Story: []transaction.StoryLine{
+			made,
+			{Steps: []transaction.StoryStep{{Status: transaction.StepHeld, Reason: transaction.HeldRole}}},
+			{Outcome: "receive", Is: transaction.StepApplied, Documents: []string{"by hand"}},
+			{Steps: []transaction.StoryStep{{Status: transaction.StepApplied, Documents: []string{"by hand"}}}},
+		}},
+	)
+	var got []string
+	for _, r := range compiledPlan(t, def).Test(compiled(t, lot())) {
+		got = append(got, r.Case+": "+r.Problem)
+	}
+	want := []string{
+		"made and released: ",
+		`another status: line 2: step 1: expected status applied, got "due"; the steps are receive of made in erp: due`,
+		"too many steps: line 2: expected 2 steps, got 1: receive of made in erp: due",
+		`nothing open: line 2: expected open: [], got ["quality decision"]`,
+		"complete: line 2: expected complete: true, got false; the steps are receive of made in erp: due",
+		"an answer to nothing: line 1: no step of receive waits for an outcome; the steps are none",
+		"a person settles what is held: ",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
