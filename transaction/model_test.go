@@ -523,6 +523,9 @@ func TestAnythingMayBeNotedAndSettled(t *testing.T) {
 					t.Fatalf("two steps have one key: %+v", step)
 				}
 				keys[step.Key] = true
+				if step.Status == transaction.StepDue && (step.System == "" || step.Command == "") {
+					t.Fatalf("due, and nothing can perform it: %+v", step)
+				}
 				if i < len(in.Steps) && (in.Steps[i].Key != step.Key || in.Steps[i].System != "" && in.Steps[i].System != step.System) {
 					t.Fatalf("a step was taken out, or left its system: %+v", step)
 				}

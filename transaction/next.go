@@ -110,11 +110,12 @@ func (d *decision) resolve(role string, e *Noted, plant string) (system string, 
 	return system, system == ""
 }
 
-// resolveHeld gives steps their system that had none when they were decided.
+// resolveHeld gives steps their system that had none when they were decided, and are
+// held for want of it or let go on by a person.
 func (d *decision) resolveHeld() {
 	for i := range d.in.Steps {
 		s := &d.in.Steps[i]
-		if s.Status != StepHeld || s.Reason != HeldRole {
+		if s.System != "" || s.Status != StepDue && (s.Status != StepHeld || s.Reason != HeldRole) {
 			continue
 		}
 		if e := d.in.event(s.Event); e != nil {
@@ -282,10 +283,10 @@ func (d *decision) add(r *reaction, e *Noted, s Step, mode Mode) {
 	case mode == ModeShadow:
 		s.Status, s.Reason = StepShadow, ""
 	case s.Status != "":
-	case s.System == "":
-		s.Status, s.Reason = StepHeld, HeldRole
 	case e.Disputed && s.Kind != KindUndo && !r.ensures():
 		s.Status, s.Reason = StepHeld, HeldDisputed
+	case s.System == "":
+		s.Status, s.Reason = StepHeld, HeldRole
 	default:
 		s.Status = StepWaiting
 	}
@@ -331,6 +332,20 @@ func (d *decision) bind() {
 		if len(s.After) > 0 {
 			s.Status = StepWaiting
 		}
+		s.holdIncomplete()
+	}
+}
+
+// holdIncomplete holds a step that nothing could perform, also where a person let it
+// go on.
+func (s *Step) holdIncomplete() {
+	switch {
+	case s.System == "":
+		s.Status, s.Reason = StepHeld, HeldRole
+	case s.Command == "" && s.Kind == KindUndo:
+		s.Status, s.Reason = StepHeld, HeldNoUndo
+	case s.Command == "":
+		s.Status, s.Reason = StepHeld, HeldNoAmend
 	}
 }
 

@@ -163,6 +163,16 @@ func TestWhatFollowsFromWhatIsOnRecord(t *testing.T) {
 			story:  "made: production.completed; receive applied; better corrects made",
 			want:   "receive of made in erp: applied, amend receive of better in erp: held (no-amend); quality decision open",
 		},
+		"what no command can do does not go out, whatever a person says": {
+			change: noRemedy,
+			story:  "made: production.completed; receive applied; better corrects made; receive due",
+			want:   "receive of made in erp: applied, amend receive of better in erp: held (no-amend); quality decision open",
+		},
+		"nor does what has no system": {
+			plot:  transaction.PlanCase{Unresolved: []string{"erp"}},
+			story: "made: production.completed; receive due",
+			want:  "receive of made in erp: held (role-unresolved); quality decision open",
+		},
 		"what a person amended by hand counts": {
 			change: noRemedy,
 			story:  "made: production.completed; receive applied; better corrects made; receive applied",
