@@ -182,7 +182,7 @@ func (a *API) catalog(_ context.Context, _ caller, _ *Asker) (CatalogView, error
 		Catalog: c.Header.Catalog, Title: c.Title, Version: c.Version, Revision: c.Digest(),
 		Counts: map[string]int{
 			"kinds": len(c.Kinds()), "contracts": len(c.Contracts()), "lifecycles": len(c.Lifecycles()), "codes": len(c.CodeLists()),
-			"systems": len(c.Systems()), "plants": len(c.Plants()), "mappings": len(c.Messages()), "cross-references": len(c.CrossReferences()),
+			"systems": len(c.Systems()), "plants": len(c.Plants()), "mappings": len(c.Messages()), "cross-references": len(c.CrossReferences()), "plans": len(c.Plans()),
 		},
 		Messages: messages,
 	}, nil

@@ -30,7 +30,7 @@ func (r CaseResult) String() string {
 }
 
 // Test runs the examples of every definition: events that contracts accept and
-// refuse, the cases of policies, lifecycles and mappings; and it holds what a
+// refuse, the cases of policies, lifecycles, mappings and plans; and it holds what a
 // mapping makes against the contracts. The results are in the order of the files.
 func (c *Catalog) Test() []CaseResult {
 	t := &tester{catalog: c}
@@ -49,6 +49,8 @@ func (c *Catalog) Test() []CaseResult {
 			} else {
 				t.mapping(file, d)
 			}
+		case "plans":
+			t.plan(d)
 		}
 	}
 	return t.results
@@ -152,5 +154,15 @@ func (t *tester) lifecycle(d *document) {
 		for _, r := range l.Test() {
 			t.add(d, fmt.Sprintf("cases[%d]", r.Index), r.Case, r.Problem)
 		}
+	}
+}
+
+func (t *tester) plan(d *document) {
+	p, ok := t.catalog.Plan(d.name)
+	if !ok {
+		return
+	}
+	for _, r := range p.Test(t.catalog.Lifecycle(p.Definition().Key)) {
+		t.add(d, fmt.Sprintf("cases[%d]", r.Index), r.Case, r.Problem)
 	}
 }

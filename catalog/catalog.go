@@ -1,6 +1,6 @@
 // Package catalog holds everything that is agreed: kinds of objects, contracts,
 // lifecycles, policies, code lists, units, systems, plants, cross-references,
-// mappings. It reads them from files, checks them against each other, runs their
+// mappings, plans. It reads them from files, checks them against each other, runs their
 // own examples, tells what changed between two revisions, and hands the compiled
 // parts to those who use them. A Catalog is immutable and safe for concurrent use.
 package catalog
@@ -62,6 +62,10 @@ type Catalog struct {
 	systems         map[string]*System
 	plants          map[string]*Plant
 	mappings        map[messageName]*Message
+	plans           map[string]*transaction.Plan
+	plansOn         map[string][]*transaction.Plan // by event type
+	planDigests     map[string]string
+	soleFillers     map[filledRole]string // systems that alone have a role at a plant
 	commands        map[messageName]*Command
 
 	documents map[string]*document // by path in the catalog
@@ -189,6 +193,17 @@ func (c *Catalog) Resolve(system, kind, id string, at time.Time) (event.Ref, boo
 		}
 		if x.ValidAt(at) {
 			return x.Ref, true
+		}
+	}
+	return "", false
+}
+
+// Identifier is what a system called an object at a time, as far as the catalog
+// itself says it.
+func (c *Catalog) Identifier(system string, ref event.Ref, at time.Time) (string, bool) {
+	for i := range c.crossReferences {
+		if x := &c.crossReferences[i]; x.System == system && x.Ref == ref && x.ValidAt(at) {
+			return x.ID, true
 		}
 	}
 	return "", false

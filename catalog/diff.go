@@ -44,7 +44,7 @@ func (c *DefinitionChange) String() string {
 }
 
 // Diff tells what changed from one revision to the next, by file. Contracts are
-// compared by Compatible; of policies, lifecycles and mappings the cases of
+// compared by Compatible; of policies, lifecycles, mappings and plans the cases of
 // before are run with the definitions of now, so that what they do differently
 // is told even where their own file is the same.
 func Diff(before, now *Catalog) []DefinitionChange {
@@ -58,12 +58,15 @@ func Diff(before, now *Catalog) []DefinitionChange {
 		case was == nil:
 			change.Revision = Added
 			change.versionOf(before, now, is)
+			change.plan(nil, now.plans[is.name])
 		case is == nil:
 			change.Revision = Removed
 			change.removed(file, was)
+			change.plan(before.plans[was.name], nil)
 		default:
 			if was.digest() != is.digest() {
 				change.Revision = Changed
+				change.plan(before.plans[was.name], now.plans[is.name])
 				change.compare(file, was, is)
 			}
 			if reasons := rerun(before, now, file, is.name); len(reasons) > 0 {
@@ -274,6 +277,8 @@ func rerun(before, now *Catalog, file, name string) []string {
 		return rerunLifecycle(before.lifecycles[name], now.lifecycles[name])
 	case "mappings":
 		return rerunMapping(before, now, file, name)
+	case "plans":
+		return rerunPlan(before, now, name)
 	}
 	return nil
 }

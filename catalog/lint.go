@@ -13,6 +13,8 @@ import (
 // file alone shows is checked where it is read.
 func (l *loader) lint() {
 	l.lintLifecycles()
+	l.lintPlans()
+	l.lintPlants()
 	l.lintPredecessors()
 	l.lintAuthority()
 	l.lintLocalCodes()

@@ -26,7 +26,7 @@ const headerFile = "catalog.yaml"
 func folders() []string {
 	return []string{
 		"kinds", "contracts", "lifecycles", "policies", "codes", "units", "cross-references",
-		"owners", "slas", "systems", "plants", "mappings",
+		"owners", "slas", "systems", "plants", "mappings", "plans",
 	}
 }
 
@@ -46,6 +46,7 @@ func loadOver(standard, fsys fs.FS) (*Catalog, []Finding) {
 			policyByName: map[string]*NamedPolicy{}, codes: map[string]*CodeList{},
 			alternatives: map[event.Ref][]event.AlternativeUnit{}, extraUnits: map[string]bool{},
 			systems: map[string]*System{}, plants: map[string]*Plant{}, mappings: map[messageName]*Message{},
+			plans:    map[string]*transaction.Plan{},
 			commands: map[messageName]*Command{},
 		},
 	}
@@ -61,11 +62,13 @@ func loadOver(standard, fsys fs.FS) (*Catalog, []Finding) {
 	l.lifecycles()
 	l.policies()
 	l.mappings()
+	l.plans()
 	l.lint()
 	sorted := l.sorted()
 	if HasErrors(sorted) {
 		return nil, sorted
 	}
+	l.catalog.findSoleFillers()
 	l.catalog.documents, l.catalog.sources = l.documents, l.sources
 	l.catalog.digest = digestOf(l.documents)
 	return l.catalog, sorted
@@ -78,6 +81,7 @@ type loader struct {
 	documents  map[string]*document // by path in the catalog, what counts
 	extensions []extension          // of the standard catalog's code lists
 	folds      []fold               // lifecycles as they were read, those that do not compile too
+	planFiles  []planFile           // plans as they were read, those that do not compile too
 	unreadable map[string]bool      // names of files that are no YAML: what they define is not reported missing too
 	standard   fs.FS                // the standard catalog
 	sources    map[string][]byte    // every file as it was read, for Pack
@@ -93,6 +97,12 @@ type extension struct {
 type fold struct {
 	doc *document
 	def transaction.Definition
+}
+
+// A planFile is a plan and the file that it stands in.
+type planFile struct {
+	doc *document
+	def transaction.PlanDefinition
 }
 
 // A fieldFault is what is wrong with a field of a definition.

@@ -24,6 +24,7 @@ func (c *Catalog) WriteDocs(write func(name string, page []byte) error) error {
 		{"policies.md", "Policies", c.writePolicies},
 		{"codes.md", "Code lists", c.writeCodes},
 		{"mappings.md", "Messages and mappings", c.writeMappings},
+		{"plans.md", "Plans", c.writePlans},
 		{"systems.md", "Systems and plants", c.writeSystems},
 	} {
 		var b strings.Builder
@@ -74,6 +75,7 @@ func (c *Catalog) writeIndex(b *strings.Builder) {
 		{"[policies](policies.md)", fmt.Sprintf("%d policies", len(c.policyByName))},
 		{"[codes](codes.md)", fmt.Sprintf("%d code lists", len(c.codes))},
 		{"[mappings](mappings.md)", fmt.Sprintf("%d messages of systems", len(c.mappings))},
+		{"[plans](plans.md)", fmt.Sprintf("%d plans", len(c.plans))},
 		{"[systems](systems.md)", fmt.Sprintf("%d systems, %d plants", len(c.systems), len(c.plants))},
 	})
 }
@@ -291,6 +293,16 @@ func (c *Catalog) writeSystems(b *strings.Builder) {
 			shifts = append(shifts, []string{s.Shift, s.From, s.To})
 		}
 		table(b, []string{"shift", "from", "to"}, shifts)
+		var filled [][]string
+		for _, f := range p.PlantDefinition.Roles {
+			filled = append(filled, []string{f.Role, "`" + f.System + "`", f.ValidFrom, f.ValidTo})
+		}
+		if len(filled) > 0 {
+			table(b, []string{"role", "system", "from", "to"}, filled)
+		}
+		if len(p.Without) > 0 {
+			fmt.Fprintf(b, "\nNo system here is %s, and none is needed.\n", strings.Join(p.Without, " or "))
+		}
 	}
 	b.WriteString("\n## Who takes care of exceptions\n")
 	var owners [][]string

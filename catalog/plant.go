@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gapless/gapless/event"
+	"github.com/gapless/gapless/transaction"
 )
 
 // A PlantDefinition is plants/<plant>.yaml.
@@ -19,6 +20,31 @@ type PlantDefinition struct {
 	Shifts    []Shift    `yaml:"shifts"`
 	Calendars []Calendar `yaml:"calendars"` // where and when other shifts are worked
 	BeginsAt  Begins     `yaml:"begins-at"`
+	Roles     []Filled   `yaml:"roles"` // which system has a role, where several could
+
+	// Without is the roles that no system has at the plant, and that need none: plans
+	// command nothing there.
+	Without []string `yaml:"without"`
+
+	// Reactions is what the plant does with the reactions of plans: off, shadow or
+	// live, by "plan/reaction", or by "plan" for all others of it. Live where it
+	// says nothing.
+	Reactions map[string]transaction.Mode `yaml:"reactions"`
+}
+
+// A Filled says which system has a role at the plant, and when.
+type Filled struct {
+	Role      string `yaml:"role"`
+	System    string `yaml:"system"`
+	ValidFrom string `yaml:"valid-from"` // inclusive; a day begins at midnight of the plant; "" since ever
+	ValidTo   string `yaml:"valid-to"`   // exclusive; "" for ever
+
+	validFrom, validTo time.Time
+}
+
+// validAt says whether the entry counts for what happened then.
+func (f Filled) validAt(at time.Time) bool {
+	return !at.Before(f.validFrom) && (f.validTo.IsZero() || at.Before(f.validTo))
 }
 
 // A Hierarchy is the plant's equipment by ISA-95 Part 1.
@@ -116,7 +142,31 @@ func newPlant(def PlantDefinition) (*Plant, []fieldFault) {
 	own, wrong := readCalendar(Calendar{DayStarts: def.DayStarts, Shifts: def.Shifts}, "")
 	p.calendars = append(p.calendars, own)
 	faults = append(faults, wrong...)
+	faults = append(faults, p.readRoles()...)
 	return p, append(faults, p.readBegins()...)
+}
+
+// readRoles reads the times of the entries that say which system has a role.
+func (p *Plant) readRoles() []fieldFault {
+	var faults []fieldFault
+	p.PlantDefinition.Roles = slices.Clone(p.PlantDefinition.Roles)
+	for i := range p.PlantDefinition.Roles {
+		f := &p.PlantDefinition.Roles[i]
+		for _, end := range []struct {
+			field, text string
+			into        *time.Time
+		}{{"valid-from", f.ValidFrom, &f.validFrom}, {"valid-to", f.ValidTo, &f.validTo}} {
+			if end.text == "" {
+				continue
+			}
+			at, err := parseMoment(end.text, p.Zone)
+			if err != nil {
+				faults = append(faults, fieldFault{fmt.Sprintf("roles[%d].%s", i, end.field), fmt.Sprintf("%.80q is no time", end.text), "Write a date such as 2026-01-31, or a time with zone."})
+			}
+			*end.into = at
+		}
+	}
+	return faults
 }
 
 func (p *Plant) readBegins() []fieldFault {

@@ -21,8 +21,8 @@ func (c *cli) catalogDiffCommand() *cobra.Command {
 export" packed, and tells file by file what changed and what it means. Contracts
 are compared by the published table of changes (docs/compatibility.md): a change
 breaks senders where a message that was taken may be refused now, and readers where
-one may arrive that they do not know. The old cases of mappings, policies and
-lifecycles are run with the new definitions, so that what they do differently is
+one may arrive that they do not know. The old cases of mappings, plans, policies
+and lifecycles are run with the new definitions, so that what they do differently is
 told even where their own file is the same.
 
 A new version of a contract beside the old one breaks nobody. Exit code 3 where a
@@ -145,8 +145,9 @@ func (c *cli) catalogDocsCommand() *cobra.Command {
 		Short: "write pages for people",
 		Long: `Writes the catalog as Markdown pages: events and their fields, kinds of objects,
 lifecycles with their diagrams, policies with their reasons, code lists with what
-systems call them, messages and what becomes of them, systems and plants. The
-pages are a function of the catalog alone, so they can be kept in git beside it.`,
+systems call them, messages and what becomes of them, plans with their drawings,
+systems and plants. The pages are a function of the catalog alone, so they can be
+kept in git beside it.`,
 		Example: `  gapless catalog docs graz --out graz-pages`,
 		Args:    arguments(cobra.MaximumNArgs(1)),
 		RunE:    func(_ *cobra.Command, args []string) error { return c.catalogDocs(folderOf(args), out) },

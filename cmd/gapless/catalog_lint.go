@@ -185,9 +185,9 @@ func (c *cli) catalogTestCommand() *cobra.Command {
 		Use:   "test [DIR]",
 		Short: "run the examples of every definition",
 		Long: `Runs what the definitions say about themselves: events that contracts take and
-refuse, cases of policies, lifecycles and mappings; and holds every event that a
-mapping makes in a case against its contract. The examples of the standard catalog
-are run too, since a replaced file may break one.
+refuse, cases of policies, lifecycles, mappings and plans; and holds every event
+that a mapping makes in a case against its contract. The examples of the standard
+catalog are run too, since a replaced file may break one.
 
 A case that fails is shown with file and line, what was expected and what came.
 Exit code 3 where a case fails or the catalog has errors.`,
