@@ -26,11 +26,12 @@ var drawing = map[string][]string{
 	"api":         {"event", "fault", "format", "mapping", "policy", "catalog", "ledger", "flow", "report"},
 	"":            {"api", "catalog", "event", "fault", "flow", "ledger", "report"}, // the assembly
 
-	"examples/moulding-plant": {"catalog", "event"},
-	"cmd/gapless":             {"", "api", "catalog", "event", "examples/moulding-plant", "fault", "flow", "format", "ledger", "mapping", "policy", "report", "transaction"},
-	"event/internal/unitgen":  {"event"},
-	"internal/testsummary":    {},
-	"internal/benchtable":     {},
+	"examples/moulding-plant":         {"catalog", "event"},
+	"examples/three-plants/simulator": {"event"}, // a company's systems know nothing of a hub
+	"cmd/gapless":                     {"", "api", "catalog", "event", "examples/moulding-plant", "fault", "flow", "format", "ledger", "mapping", "policy", "report", "transaction"},
+	"event/internal/unitgen":          {"event"},
+	"internal/testsummary":            {},
+	"internal/benchtable":             {},
 }
 
 // technologies says which packages may know an outside technology, and why the
@@ -43,8 +44,8 @@ var technologies = map[string]struct {
 	"github.com/jackc/pgx/v5":               {[]string{"ledger"}, "the database is the ledger's secret"},
 	"modernc.org/sqlite":                    {[]string{"ledger"}, "the database is the ledger's secret"},
 	"github.com/pressly/goose/v3":           {[]string{"ledger"}, "the schema is the ledger's"},
-	"net/http":                              {[]string{"api", "", "cmd/gapless"}, "the core and the engines know no network"},
-	"net":                                   {[]string{"api", "", "cmd/gapless"}, "the core and the engines know no network"},
+	"net/http":                              {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator"}, "the core and the engines know no network"},
+	"net":                                   {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator"}, "the core and the engines know no network"},
 	"github.com/danielgtaylor/huma/v2":      {[]string{"api"}, "the face is one package"},
 	"github.com/redpanda-data/benthos/v4":   {[]string{"mapping"}, "the mapping language is one package's choice"},
 	"cel.dev/cel-go":                        {[]string{"policy"}, "the policy language is one package's choice"},
