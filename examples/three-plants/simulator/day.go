@@ -60,11 +60,17 @@ func (d *dayMaker) minutes(low, high int) time.Duration {
 	return time.Duration(d.between(60*low, 60*high)) * time.Second
 }
 
-// amount is a quantity in hundredths of a unit, or in whole ones for pieces.
+// amount is a quantity in hundredths of a unit, or in whole ones for pieces. A
+// part of a piece is a piece.
 func amount(hundredths int, unit string) event.Quantity {
 	digits := 2
 	if unit == piece {
-		hundredths, digits = max(hundredths/100, 1), 0
+		if whole := hundredths / 100; whole != 0 || hundredths == 0 {
+			hundredths = whole
+		} else {
+			hundredths = 1
+		}
+		digits = 0
 	}
 	value, _ := event.FromScaled(int64(hundredths), digits) // two digits are always in range
 	return event.Quantity{Value: value, Unit: unit}
