@@ -96,7 +96,19 @@ func (d *desk) within(limit time.Duration, method, system, path string, body map
 	return response.StatusCode, strings.TrimSpace(string(answer))
 }
 
-func (d *desk) books() *erpBooks { return d.company.erp.books }
+// look looks into the books, or puts something right in them, while nobody else does.
+func (d *desk) look(do func(e *erpBooks)) {
+	_ = d.company.byName[erpName].with(func() error { do(d.company.erp.books); return nil })
+}
+
+// faults are the counts so far.
+func (d *desk) faults() (f Faults) {
+	d.look(func(e *erpBooks) { f = e.faults.copy() })
+	return f
+}
+
+// untried makes every reference new.
+func (d *desk) untried() { d.look(func(e *erpBooks) { e.tries = map[string]int{} }) }
 
 // stock is what the ERP has of a lot, by status.
 func (d *desk) stock(lot string) string {
@@ -154,9 +166,11 @@ func TestAReceiptIsPostedCorrectedAndReversed(t *testing.T) {
 	if got := d.stock("P26-1"); got != "" {
 		t.Errorf("stock: %s after %s", got, answer)
 	}
-	if o := d.books().orders["1000001"]; !o.Good.IsZero() {
-		t.Errorf("received for the order: %s", o.Good)
-	}
+	d.look(func(e *erpBooks) {
+		if o := e.orders["1000001"]; !o.Good.IsZero() {
+			t.Errorf("received for the order: %s", o.Good)
+		}
+	})
 	if all, _ := d.company.byName[erpName].outbox.counts(); all != 5 { // master data, order, three documents
 		t.Errorf("the ERP reported %d messages", all)
 	}
@@ -185,7 +199,7 @@ func TestTheERPRefusesInTwoWays(t *testing.T) {
 			}
 			body["reference"] = reference(movement, answered, false)
 		}
-		d.books().tries = map[string]int{}
+		d.untried()
 		status, answer := d.ask("POST", erpName, "/erp/documents", body)
 		for try := 0; code == "REFERENCE_TOO_LONG" && status == 0 && try < 20; try++ {
 			status, answer = d.ask("POST", erpName, "/erp/documents", body)
@@ -198,11 +212,11 @@ func TestTheERPRefusesInTwoWays(t *testing.T) {
 		"site": "MX01", "itemNo": newGoods().number(erpName, "P-4100"), "lot": "P26-1", "to": "F", "postingDate": "2026-03-03",
 		"reference": reference("ST", answered, false),
 	}
-	d.books().tries = map[string]int{}
+	d.untried()
 	if status, answer := d.ask("POST", erpName, "/erp/stock-status", body); status != http.StatusNotFound || !strings.Contains(answer, "LOT_MISSING") {
 		t.Errorf("%d %s", status, answer)
 	}
-	if f := d.books().faults; f.Refusals < 10 {
+	if f := d.faults(); f.Refusals < 10 {
 		t.Errorf("%d refusals are counted", f.Refusals)
 	}
 }
@@ -214,7 +228,7 @@ func TestAPartlyReleasedLotHasTwoStatuses(t *testing.T) {
 		"site": "MX01", "itemNo": newGoods().number(erpName, "P-4100"), "lot": "P26-1", "uom": "KG", "postingDate": "2026-03-03",
 		"parts": []map[string]string{{"to": "F", "quantity": "60"}, {"to": "S", "quantity": "30"}}, "reference": reference("ST", answered, false),
 	}
-	d.books().tries = map[string]int{}
+	d.untried()
 	if status, answer := d.ask("POST", erpName, "/erp/stock-status", body); status != http.StatusCreated {
 		t.Errorf("%d %s", status, answer)
 	}
@@ -231,21 +245,23 @@ func TestALostAnswerIsLostBeforeOrAfterThePosting(t *testing.T) {
 			t.Errorf("an answer to %s: %d %s", r, status, answer)
 		}
 	}
-	if n := len(d.books().postings); n != 1 {
-		t.Errorf("%d documents", n)
-	}
+	d.look(func(e *erpBooks) {
+		if n := len(e.postings); n != 1 {
+			t.Errorf("%d documents", n)
+		}
+	})
 	// The search misses what was posted a moment ago, and says that it is behind.
 	if _, answer := d.ask("GET", erpName, "/erp/documents?reference="+after, nil); answer != `{"hits":[],"index":{"current":false}}` {
 		t.Error(answer)
 	}
-	d.company.clock.from = dayBegins.Add(2 * time.Hour)
+	_ = d.company.byName[erpName].with(func() error { d.company.clock.from = dayBegins.Add(2 * time.Hour); return nil })
 	if _, answer := d.ask("GET", erpName, "/erp/documents?reference="+after, nil); !strings.Contains(answer, `"document":"5000000001"`) || !strings.Contains(answer, `"current":true`) {
 		t.Error(answer)
 	}
 	if _, answer := d.ask("GET", erpName, "/erp/documents?reference="+before, nil); answer != `{"hits":[],"index":{"current":true}}` {
 		t.Error(answer)
 	}
-	if f := d.books().faults; f.AnswersLost != 2 || f.FindLagged != 1 {
+	if f := d.faults(); f.AnswersLost != 2 || f.FindLagged != 1 {
 		t.Errorf("counted: %+v", f)
 	}
 }
@@ -258,15 +274,10 @@ func TestALatePostingLandsWhenTheClientHasGone(t *testing.T) {
 	if status, answer := d.within(5*time.Millisecond, "POST", erpName, "/erp/documents", d.receipt(r)); status != 0 {
 		t.Skipf("the client was too patient for this machine: %d %s", status, answer)
 	}
-	s := d.company.byName[erpName]
-	posted := func() (n int) {
-		_ = s.with(func() error { n = d.books().faults.LatePosts; return nil })
-		return n
-	}
 	every := time.NewTicker(5 * time.Millisecond)
 	defer every.Stop()
 	for range 400 {
-		if posted() == 1 {
+		if d.faults().LatePosts == 1 {
 			return
 		}
 		<-every.C
@@ -282,7 +293,7 @@ func TestTheERPIsDownForAnHourOfTheDay(t *testing.T) {
 	if status, _ := d.ask("GET", erpName, "/erp/documents?reference=r", nil); status != http.StatusServiceUnavailable {
 		t.Errorf("status %d", status)
 	}
-	if f := d.books().faults; f.DownRefused != 2 {
+	if f := d.faults(); f.DownRefused != 2 {
 		t.Errorf("counted: %+v", f)
 	}
 }
