@@ -27,6 +27,7 @@ var drawing = map[string][]string{
 	"":            {"api", "catalog", "event", "fault", "flow", "ledger", "report"}, // the assembly
 
 	"examples/moulding-plant":         {"catalog", "event"},
+	"examples/three-plants":           {},
 	"examples/three-plants/simulator": {"event"}, // a company's systems know nothing of a hub
 	"cmd/gapless":                     {"", "api", "catalog", "event", "examples/moulding-plant", "examples/three-plants/simulator", "fault", "flow", "format", "ledger", "mapping", "policy", "report", "transaction"},
 	"event/internal/unitgen":          {"event"},
