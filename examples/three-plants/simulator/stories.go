@@ -60,7 +60,7 @@ func (d *dayMaker) heldAgain(start time.Time) {
 	d.quality(r, m, r.end.Add(50*time.Minute), Act{Does: Inspect, Passed: true})
 	d.quality(r, m, r.end.Add(90*time.Minute), Act{Does: LiftHold, Number: first})
 	d.quality(r, m, r.end.Add(100*time.Minute), Act{Does: Release})
-	d.quality(r, m, r.end.Add(180*time.Minute), Act{Does: PlaceHold, Number: second, Reason: "complaint"})
+	d.quality(r, m, r.end.Add(240*time.Minute), Act{Does: PlaceHold, Number: second, Reason: "complaint"})
 }
 
 func (d *dayMaker) twoHolds(start time.Time) {
@@ -69,7 +69,6 @@ func (d *dayMaker) twoHolds(start time.Time) {
 	m := d.produce(r, d.quantity(r.material), story)
 	d.finish(r)
 	first, second := d.next("H-%05d"), d.next("H-%05d")
-	d.quality(r, m, r.end.Add(5*time.Minute), Act{Does: Release})
 	d.quality(r, m, r.end.Add(40*time.Minute), Act{Does: PlaceHold, Number: first, Reason: "equipment"})
 	d.quality(r, m, r.end.Add(60*time.Minute), Act{Does: PlaceHold, Number: second, Reason: "documents"})
 	d.quality(r, m, r.end.Add(150*time.Minute), Act{Does: LiftHold, Number: first})
