@@ -174,6 +174,10 @@ func (e *erpBooks) checkStock(_ *request, p *Posting) *refusal {
 		return nil
 	}
 	i, ok := e.place[p.Amends]
+	if ok && e.postings[i].Movement == Correction { // a correction of a correction is one of its receipt
+		p.Amends = e.postings[i].Amends
+		i = e.place[p.Amends]
+	}
 	switch {
 	case !ok || e.postings[i].Movement != Receipt || e.postings[i].Lot != p.Lot:
 		return &refusal{"DOCUMENT_UNKNOWN", "document " + p.Amends + " is no receipt of lot " + p.Lot}
