@@ -26,7 +26,6 @@ type sender struct {
 	key    string
 	http   *http.Client
 	outbox *outbox
-	notify func(system string, a *Acknowledged)
 }
 
 // run sends until the context ends.
@@ -50,7 +49,6 @@ func (s *sender) run(ctx context.Context) error {
 		if err := s.outbox.acknowledge(a); err != nil {
 			return err
 		}
-		s.notify(s.outbox.system, a)
 	}
 	return nil
 }

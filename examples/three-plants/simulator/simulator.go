@@ -25,9 +25,8 @@ type Config struct {
 	Keys   map[string]string // with which each system speaks to the hub
 	Once   bool              // end when the day is over and everything is acknowledged
 
-	Ready  func(Addresses)        // where the systems listen; nil is left out
-	Report func(Progress)         // now and then; nil is left out
-	Sent   func(system, q string) // a message was acknowledged so; nil is left out
+	Ready  func(Addresses) // where the systems listen; nil is left out
+	Report func(Progress)  // every hour of the day; nil is left out
 }
 
 // Addresses are where the systems listen, by their names, and the control.
@@ -84,7 +83,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: len(c.systems)}}
 	defer client.CloseIdleConnections()
 	for _, s := range c.systems {
-		out := &sender{hub: strings.TrimSuffix(cfg.Hub, "/"), key: cfg.Keys[s.name], http: client, outbox: s.outbox, notify: c.sent}
+		out := &sender{hub: strings.TrimSuffix(cfg.Hub, "/"), key: cfg.Keys[s.name], http: client, outbox: s.outbox}
 		work.start(out.run)
 	}
 	work.start(c.script)
@@ -243,12 +242,6 @@ func (c *company) script(ctx context.Context) error {
 		c.mu.Unlock()
 	}
 	return nil
-}
-
-func (c *company) sent(system string, a *Acknowledged) {
-	if c.cfg.Sent != nil {
-		c.cfg.Sent(system, a.Outcome)
-	}
 }
 
 // progress is how far the day is.
