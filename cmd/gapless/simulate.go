@@ -31,8 +31,9 @@ finds late, refuses, closes a month, and goes down for an hour. All of it comes 
 seed, and is counted where it happened.
 
 The first line on standard output tells as JSON where everything listens. "control" is for
-whoever looks on: /books has the books of all systems in one vocabulary, /faults what went
-wrong, /now how far the day is. With --json a line follows for every hour of the day.
+whoever looks on: /books has the books of all systems in one vocabulary, /disagreements
+where they differ, /faults what went wrong, /now how far the day is. With --json a line
+follows for every hour of the day.
 
 The key file holds a line for each system, "graz-mes gpl_...", and must be readable by its
 owner alone. When the day is over, the systems go on living until Ctrl-C, or end with

@@ -6,12 +6,18 @@ import "net/http"
 // vocabulary, the faults, and the time. No system of the company answers to it.
 func (c *company) control() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /books", func(w http.ResponseWriter, _ *http.Request) {
+	books := func() []Books {
 		all := make([]Books, len(c.systems))
 		for i, s := range c.systems {
 			all[i] = s.normal()
 		}
-		writeJSON(w, http.StatusOK, map[string]any{"books": all})
+		return all
+	}
+	mux.HandleFunc("GET /books", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]any{"books": books()})
+	})
+	mux.HandleFunc("GET /disagreements", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]any{"disagreements": append([]Disagreement{}, Compare(books())...)})
 	})
 	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) {
 		var f Faults
