@@ -47,7 +47,8 @@ func TestADayOfThreePlantsIsOnRecordAsTheirOwnBooksSay(t *testing.T) {
 	w.acknowledgedIsOnRecord()
 	w.lyonIsTwice()
 	w.publishedLate()
-	w.killSystems()
+	w.nothingIsFollowed()
+	w.endSystems()
 	if out := w.must("gapless", w.simulate("--once", "--json")...); !strings.Contains(out, `"over":true`) {
 		t.Errorf("of a day that is over simulate tells %s", out)
 	}
@@ -152,6 +153,15 @@ func kill(cmd **exec.Cmd) {
 func (w *world) killHub()     { kill(&w.hub) }
 func (w *world) killSystems() { kill(&w.systems) }
 
+// endSystems ends the systems as Ctrl-C does.
+func (w *world) endSystems() {
+	w.t.Helper()
+	if err := errors.Join(w.systems.Process.Signal(os.Interrupt), w.systems.Wait()); err != nil {
+		w.t.Errorf("told to end, simulate says %v", err)
+	}
+	w.systems = nil
+}
+
 // read reads from the control of the systems.
 func (w *world) read(path string, into any) {
 	w.t.Helper()
@@ -176,13 +186,13 @@ func (w *world) until(so func(p simulator.Progress) bool) {
 	every := time.NewTicker(10 * time.Millisecond)
 	defer every.Stop()
 	var p simulator.Progress
-	for range 6000 {
+	for range 18000 {
 		if w.read("/now", &p); so(p) {
 			return
 		}
 		<-every.C
 	}
-	w.t.Fatalf("after a minute: %+v", p)
+	w.t.Fatalf("after three minutes: %+v", p)
 }
 
 func (w *world) books() []simulator.Books {
@@ -281,6 +291,24 @@ func (w *world) publishedLate() {
 	w.t.Helper()
 	if !bytes.Contains(w.acknowledged("erp"), []byte(`"outcome":"held"`)) {
 		w.t.Error("no order waited for the material that is published late")
+	}
+}
+
+// nothingIsFollowed wants the systems to tell that nobody has told the ERP of
+// anything: no hub performs commands here.
+func (w *world) nothingIsFollowed() {
+	w.t.Helper()
+	var all struct{ Disagreements []simulator.Disagreement }
+	w.read("/disagreements", &all)
+	receipts := 0
+	for _, d := range all.Disagreements {
+		if d.System == "erp" && d.About == "receipt" {
+			receipts++
+		}
+	}
+	var f simulator.Faults
+	if w.read("/faults", &f); receipts < 36 || f.AnswersLost+f.LatePosts+f.Refusals > 0 {
+		w.t.Errorf("%d receipts are missing; faults %+v", receipts, f)
 	}
 }
 

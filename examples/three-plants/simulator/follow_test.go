@@ -77,7 +77,7 @@ func TestACarefulClientPostsEveryReceiptOnce(t *testing.T) {
 		t.Skip("it posts several hundred receipts: not among the short tests")
 	}
 	d := newDesk(t, dayBegins)
-	c := &clerk{desk: d, patience: 200 * time.Millisecond, settles: 160 * time.Millisecond}
+	c := &clerk{desk: d, patience: 500 * time.Millisecond, settles: 850 * time.Millisecond}
 	var made []*Act
 	for i := range d.company.day {
 		a := &d.company.day[i]
@@ -90,10 +90,10 @@ func TestACarefulClientPostsEveryReceiptOnce(t *testing.T) {
 			made = append(made, a)
 		}
 	}
-	d.look(func(*erpBooks) { d.company.clock.began, d.company.clock.speed = time.Now(), DefaultSpeed*20 }) // 20 times as fast
+	d.look(func(*erpBooks) { d.company.clock.began, d.company.clock.speed = time.Now(), DefaultSpeed*4 }) // delays are a quarter
 	refused := map[string]int{}
 	var wg sync.WaitGroup
-	desks := make(chan struct{}, 24)
+	desks := make(chan struct{}, 64)
 	for i, a := range made {
 		wg.Go(func() {
 			desks <- struct{}{}
