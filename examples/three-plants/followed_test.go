@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/gapless/gapless/catalog"
+	"github.com/gapless/gapless/examples/three-plants/simulator"
 )
 
 // A plan as far as this test reads it.
@@ -97,4 +98,27 @@ func commands(system string, names ...string) []string {
 		}
 	}
 	return all
+}
+
+func TestTheCatalogThatIsFollowedNamesTheAddressesOfTheSystems(t *testing.T) {
+	folder, addresses := t.TempDir(), map[string]string{}
+	for i, system := range simulator.SystemNames() {
+		addresses[system] = fmt.Sprintf("http://127.0.0.1:%d", 2000+i)
+	}
+	if err := WriteFollowed(folder, addresses); err != nil {
+		t.Fatal(err)
+	}
+	for system, address := range addresses {
+		var s struct {
+			System    string
+			Connector struct{ URL string }
+		}
+		parse(t, filepath.Join(folder, "systems", system+".yaml"), &s)
+		if want := address; s.System != system || s.Connector.URL != want && system != "qms" {
+			t.Errorf("%s is reached at %q, want %s", system, s.Connector.URL, want)
+		}
+	}
+	if len(filesOf(t, folder+"/plans/*.yaml")) != 3 || len(filesOf(t, folder+"/mappings/erp/*.yaml")) != 9 {
+		t.Error("plans or mappings are missing")
+	}
 }
