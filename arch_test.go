@@ -28,16 +28,18 @@ var drawing = map[string][]string{
 	"connector/file":          {"connector", "fault"},
 
 	"ledger": {"event", "fault"},
-	"flow":   {"event", "fault", "format", "mapping", "policy", "transaction", "catalog", "ledger"},
+	"flow":   {"event", "fault", "format", "mapping", "policy", "transaction", "catalog", "connector", "ledger"},
 	"report": {"event", "fault", "catalog", "ledger"},
 	"api":    {"event", "fault", "format", "mapping", "policy", "catalog", "ledger", "flow", "report"},
 	"":       {"api", "catalog", "connector", "connector/file", "connector/rest", "connector/simulated", "event", "fault", "flow", "ledger", "mapping", "report"}, // the assembly
 
-	"examples/moulding-plant": {"catalog", "event"},
-	"cmd/gapless":             {"", "api", "catalog", "event", "examples/moulding-plant", "fault", "flow", "format", "ledger", "mapping", "policy", "report", "transaction"},
-	"event/internal/unitgen":  {"event"},
-	"internal/testsummary":    {},
-	"internal/benchtable":     {},
+	"examples/moulding-plant":         {"catalog", "event"},
+	"examples/three-plants":           {},
+	"examples/three-plants/simulator": {"event"}, // a company's systems know nothing of a hub
+	"cmd/gapless":                     {"", "api", "catalog", "event", "examples/moulding-plant", "examples/three-plants/simulator", "fault", "flow", "format", "ledger", "mapping", "policy", "report", "transaction"},
+	"event/internal/unitgen":          {"event"},
+	"internal/testsummary":            {},
+	"internal/benchtable":             {},
 }
 
 // technologies says which packages may know an outside technology, and why the
@@ -50,8 +52,8 @@ var technologies = map[string]struct {
 	"github.com/jackc/pgx/v5":               {[]string{"ledger"}, "the database is the ledger's secret"},
 	"modernc.org/sqlite":                    {[]string{"ledger"}, "the database is the ledger's secret"},
 	"github.com/pressly/goose/v3":           {[]string{"ledger"}, "the schema is the ledger's"},
-	"net/http":                              {[]string{"api", "", "cmd/gapless", "connector/rest", "connector/connectortest"}, "the core and the engines know no network"},
-	"net":                                   {[]string{"api", "", "cmd/gapless", "connector/rest", "connector/connectortest"}, "the core and the engines know no network"},
+	"net/http":                              {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/rest", "connector/connectortest"}, "the core and the engines know no network"},
+	"net":                                   {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/rest", "connector/connectortest"}, "the core and the engines know no network"},
 	"github.com/danielgtaylor/huma/v2":      {[]string{"api"}, "the face is one package"},
 	"github.com/redpanda-data/benthos/v4":   {[]string{"mapping"}, "the mapping language is one package's choice"},
 	"cel.dev/cel-go":                        {[]string{"policy"}, "the policy language is one package's choice"},

@@ -11,7 +11,7 @@ type group struct {
 // groups are all commands, in the order of the help.
 func (c *cli) groups() []group {
 	return []group{
-		{"See it work:", []*cobra.Command{c.demoCommand()}},
+		{"See it work:", []*cobra.Command{c.demoCommand(), c.simulateCommand()}},
 		{"Send and ask:", []*cobra.Command{c.sendCommand(), c.journalCommand(), c.traceCommand(), c.reportCommand(), c.heldCommand()}},
 		{"Agree and run:", []*cobra.Command{c.catalogCommand(), c.keysCommand(), c.serveCommand(), c.verifyCommand()}},
 		{"About:", []*cobra.Command{c.docsCommand(), c.versionCommand()}},
