@@ -35,7 +35,10 @@ var (
 	requestsRefused    = Metric{"gapless_requests_refused_total", "counter", []string{"reason"}, "Requests answered with a problem."}
 	requestsAnswered   = Metric{"gapless_requests_answered_total", "counter", []string{"route", "status"}, "Requests by route and HTTP status."}
 	requestSeconds     = Metric{"gapless_requests_answer_seconds", "histogram", []string{"route"}, "Time from the first byte of a request to the end of its answer; streams and long polls are left out."}
-	exceptionsOpen     = Metric{"gapless_exceptions_open", "gauge", []string{"plant", "system", "reason"}, "Held messages that stand open now."}
+	exceptionsOpen     = Metric{"gapless_exceptions_open", "gauge", []string{"plant", "system", "reason"}, "Exceptions about messages and commands that stand open now."}
+	stepsOpen          = Metric{"gapless_steps_open", "gauge", []string{"plant", "system", "status"}, "Steps that are not at their end now."}
+	attemptsBegun      = Metric{"gapless_attempts_begun_total", "counter", nil, "Attempts at steps that this node has put on record."}
+	stepsSettled       = Metric{"gapless_steps_settled_total", "counter", nil, "Steps of which this node has recorded what became of them."}
 	commitsMade        = Metric{"gapless_commits_made_total", "counter", nil, "Database transactions committed by this node."}
 	commitsHalved      = Metric{"gapless_commits_halved_total", "counter", nil, "Commits halved because an entry could not be stored."}
 	commitsRetried     = Metric{"gapless_commits_retried_total", "counter", nil, "Commits tried again because the database was away."}
@@ -48,7 +51,7 @@ var (
 func MetricNames() []Metric {
 	return []Metric{
 		messagesRecorded, messagesCorrected, messagesDuplicated, messagesHeld, messagesRefused,
-		requestsRefused, requestsAnswered, requestSeconds, exceptionsOpen,
+		requestsRefused, requestsAnswered, requestSeconds, exceptionsOpen, stepsOpen, attemptsBegun, stepsSettled,
 		commitsMade, commitsHalved, commitsRetried, commitSeconds, entriesCommitted, eventsRecorded,
 	}
 }
@@ -139,6 +142,7 @@ type ledgerMetrics struct {
 	ledger *ledger.Ledger
 	log    *slog.Logger
 	open   *prometheus.Desc
+	steps  *prometheus.Desc
 	counts []ledgerCount
 }
 
@@ -149,7 +153,7 @@ type ledgerCount struct {
 }
 
 func newLedgerMetrics(l *ledger.Ledger, log *slog.Logger) *ledgerMetrics {
-	m := &ledgerMetrics{ledger: l, log: log, open: describe(exceptionsOpen)}
+	m := &ledgerMetrics{ledger: l, log: log, open: describe(exceptionsOpen), steps: describe(stepsOpen)}
 	add := func(metric Metric, of func(n *ledger.Counts) int64) {
 		desc := describe(metric)
 		m.counts = append(m.counts, ledgerCount{desc, func(n *ledger.Counts) prometheus.Metric { return total(desc, of(n)) }})
@@ -159,6 +163,8 @@ func newLedgerMetrics(l *ledger.Ledger, log *slog.Logger) *ledgerMetrics {
 	add(commitsRetried, func(n *ledger.Counts) int64 { return n.Retried })
 	add(entriesCommitted, func(n *ledger.Counts) int64 { return n.Entries })
 	add(eventsRecorded, func(n *ledger.Counts) int64 { return n.Events })
+	add(attemptsBegun, func(n *ledger.Counts) int64 { return n.Attempts })
+	add(stepsSettled, func(n *ledger.Counts) int64 { return n.Settled })
 	seconds := describe(commitSeconds)
 	m.counts = append(m.counts, ledgerCount{seconds, func(n *ledger.Counts) prometheus.Metric {
 		return prometheus.MustNewConstMetric(seconds, prometheus.CounterValue, n.CommitTime.Seconds())
@@ -177,6 +183,7 @@ func total(desc *prometheus.Desc, n int64) prometheus.Metric {
 // Describe names the metrics.
 func (m *ledgerMetrics) Describe(to chan<- *prometheus.Desc) {
 	to <- m.open
+	to <- m.steps
 	for _, c := range m.counts {
 		to <- c.desc
 	}
@@ -188,14 +195,28 @@ func (m *ledgerMetrics) Collect(to chan<- prometheus.Metric) {
 	for _, c := range m.counts {
 		to <- c.of(&n)
 	}
-	held, err := m.ledger.CountHeld(context.Background()) //nolint:forbidigo // Prometheus hands none down; the ledger bounds its reads itself
+	ctx := context.Background() //nolint:forbidigo // Prometheus hands none down; the ledger bounds its reads itself
+	m.collectSteps(ctx, to)
+	held, err := m.ledger.CountHeld(ctx, "")
 	if err != nil {
-		m.log.Warn("held messages cannot be counted", slog.Any("error", err))
+		m.log.Warn("exceptions cannot be counted", slog.Any("error", err))
 		to <- prometheus.NewInvalidMetric(m.open, err)
 		return
 	}
 	for _, h := range held {
 		to <- prometheus.MustNewConstMetric(m.open, prometheus.GaugeValue, float64(h.Open), h.Plant, h.System, h.Reason) //nolint:forbidigo // Prometheus knows no other number
+	}
+}
+
+func (m *ledgerMetrics) collectSteps(ctx context.Context, to chan<- prometheus.Metric) {
+	steps, err := m.ledger.CountSteps(ctx)
+	if err != nil {
+		m.log.WarnContext(ctx, "steps cannot be counted", slog.Any("error", err))
+		to <- prometheus.NewInvalidMetric(m.steps, err)
+		return
+	}
+	for _, s := range steps {
+		to <- prometheus.MustNewConstMetric(m.steps, prometheus.GaugeValue, float64(s.Open), s.Plant, s.System, string(s.Status)) //nolint:forbidigo // Prometheus knows no other number
 	}
 }
 

@@ -130,7 +130,7 @@ func (a *API) account(ctx context.Context, who caller, _ *Asker) (Account, error
 	for _, last := range head {
 		v.Events += last
 	}
-	held, err := a.ledger().CountHeld(ctx)
+	held, err := a.ledger().CountHeld(ctx, "message")
 	if err != nil {
 		return v, err
 	}

@@ -85,6 +85,7 @@ var (
 	StepUndecided  = &Reason{"step_undecided", Operations, "nobody can tell whether the system has done it", "Look at the system for the document; state what you have found (`applied` with its number, or `absent`)."}
 	NotSentInTime  = &Reason{"not_sent_in_time", Heals, "attempt's time had passed before it was sent", "Nothing to do, nothing was sent and the next attempt follows; where it comes often, the hub has too little to run on."}
 	NotSendable    = &Reason{"not_sendable", Definition, "request of the command cannot be sent", "Correct the mapping of the command or the connector of the system, and release it."}
+	ContentChanged = &Reason{"content_changed", Definition, "command went out before with other content", "Look at what changed between the two (a mapping, a cross-reference), find out at the system whether the first was done, and state it; the same key is never sent with other content."}
 	PlanChanged    = &Reason{"plan_changed", Definition, "plan was changed under steps that were performed", "Compare what was done with what the new plan asks for, and decide what to reverse or to keep."}
 	RoleUnresolved = &Reason{"role_unresolved", Definition, "no system has the role for this", "Name the system of the role for the plant in plants/ of the catalog, and release it."}
 )
@@ -101,7 +102,7 @@ func Reasons() []*Reason {
 		TransitionInvalid, OpenHold, PolicyForbids, PolicyDisputes, PolicyFailed, PoisonedMessage,
 		PeriodClosed, StockInsufficient, LotMissing, LotExpired, MasterDataMissing, UnitRefused, PrecisionRefused,
 		AccessDenied, RecordLocked, ChangedMeanwhile, WrongState, SessionExpired, CredentialsRefused, UnclassifiedRefusal,
-		SystemDown, AnswerLost, AnswerUnread, StepUndecided, NotSentInTime, NotSendable, PlanChanged, RoleUnresolved,
+		SystemDown, AnswerLost, AnswerUnread, StepUndecided, NotSentInTime, NotSendable, ContentChanged, PlanChanged, RoleUnresolved,
 	}
 }
 

@@ -84,10 +84,7 @@ func gathered(b *testing.B, l *Ledger, s *session, from, size int) *transaction 
 		session: s, ledger: l, batch: &batch{id: newID()}, now: time.Now().UnixMicro(), rows: map[*table][][]any{},
 		feeds:  map[string]*feed{"graz": {plant: "graz", last: int64(from), link: int64(from)}},
 		states: map[event.Ref]bool{}, inbox: map[string]bool{}, keys: map[string]bool{}, raised: map[string][]any{}, waits: map[string][][]any{},
-		w: &Working{
-			Inbox: map[string]Inbox{}, Versions: map[string]map[string]int{}, Statements: map[string]Statement{},
-			ByMessage: map[string][]string{}, Objects: map[event.Ref]Object{}, Satisfied: map[string]bool{},
-		},
+		w: newWorking(), following: newFollowing(),
 	}
 	for i := range size {
 		e := said(b, "graz", fmt.Sprint(from+i), "12.5")

@@ -50,6 +50,9 @@ type transaction struct {
 	ended  []ended            // exceptions that this commit resolves
 	freed  []string           // waits of messages that go on: by message id
 	wanted []string           // waits that this commit may satisfy
+
+	following  following
+	endedSteps []ended // steps whose exceptions this commit resolves
 }
 
 type ended struct {
@@ -63,7 +66,8 @@ type ended struct {
 // that two nodes on one database never wait for each other in a circle.
 var writeOrder = [...]*table{
 	messagesTable, contentsTable, inboxTable, eventsTable, eventKeysTable, objectEventsTable, objectsTable, relationsTable,
-	factsTable, referenceTable, crossReferencesTable, exceptionsTable, waitsTable, actsTable, auditTable, feedsTable, commitsTable,
+	factsTable, referenceTable, crossReferencesTable, transactionsTable, expectationsTable, stepsTable, commandKeysTable, attemptsTable,
+	documentsTable, exceptionsTable, waitsTable, actsTable, auditTable, feedsTable, commitsTable,
 }
 
 // try runs one database transaction: lock the feeds, load what is touched, decide
@@ -88,7 +92,7 @@ func (c *committer) try(ctx context.Context, b *batch) (later []*item, err error
 	t := &transaction{
 		session: c.session, ledger: c.ledger, batch: b, now: start.UnixMicro(), feeds: map[string]*feed{}, rows: map[*table][][]any{},
 		states: map[event.Ref]bool{}, inbox: map[string]bool{}, keys: map[string]bool{},
-		raised: map[string][]any{}, waits: map[string][][]any{},
+		raised: map[string][]any{}, waits: map[string][][]any{}, following: newFollowing(),
 	}
 	later, done, err := t.run(ctx)
 	if err != nil || done {
@@ -103,6 +107,9 @@ func (c *committer) try(ctx context.Context, b *batch) (later []*item, err error
 		}
 	}
 	c.ledger.committed(b, c.ledger.cfg.Clock().Sub(start))
+	if slices.Sort(b.due); len(b.due) > 0 {
+		c.ledger.cfg.Due(slices.Compact(b.due))
+	}
 	c.ledger.logged("find who waited", c.wake(ctx, b))
 	return later, nil
 }
@@ -134,6 +141,7 @@ func (t *transaction) run(ctx context.Context) (later []*item, done bool, err er
 		return nil, false, err
 	}
 	t.batch.later, t.batch.wanted, t.batch.waiting = later, t.wanted, t.waits
+	t.batch.begun, t.batch.settled = t.following.begun, t.following.settled
 	if err := t.write(ctx); err != nil {
 		return nil, false, err
 	}
@@ -182,6 +190,9 @@ func (it *item) plant() string {
 	if it.entry != nil {
 		return it.entry.Message.Plant
 	}
+	if it.turn != nil {
+		return it.turn.plant
+	}
 	return it.act.row.Plant
 }
 
@@ -201,7 +212,7 @@ func (t *transaction) alreadyCommitted(ctx context.Context) (bool, error) {
 
 // decideAll folds the entries in order: decide, apply to what is known, gather rows.
 func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) {
-	t.batch.events = 0
+	t.batch.events, t.batch.due = 0, nil
 	deferred := map[string]bool{}
 	for i, it := range t.batch.items {
 		it.err, it.result = nil, Result{}
@@ -212,10 +223,15 @@ func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) 
 			continue
 		}
 		t.w.Now = fromMicros(t.now)
+		if it.turn != nil {
+			t.take(it)
+			continue
+		}
 		if it.entry.follows(deferred) {
 			later = append(later, it)
 			continue
 		}
+		t.w.Last = t.feeds[it.entry.Message.Plant].last
 		d := t.ledger.cfg.Decide(t.w, it.entry)
 		if d.Outcome == Later {
 			if i == 0 { // nothing of this commit stands in its way
@@ -289,6 +305,7 @@ func (t *transaction) apply(e *Entry, key string, d *Decision) (Result, error) {
 		}
 		t.w.Objects[ref], t.states[ref] = o, true
 	}
+	t.follow(f, e, d)
 	t.settleInbox(f, e, d, m, known, recorded)
 	result.Events, result.Position = t.standing(m.Key())
 	return result, nil
@@ -401,7 +418,7 @@ func (t *transaction) raise(f *feed, e *Entry, d *Decision, m *keyed, recorded i
 	id := m.StatementID()
 	t.raised[id] = []any{
 		m.Key(), int64(m.Version), m.Plant, m.System, m.Name, "open", r.Reason.Code, string(r.Reason.Class), r.Field, string(r.Ref),
-		r.Explanation(), e.Owner, recorded, deadline, int64(0), "",
+		r.Explanation(), e.Owner, recorded, deadline, int64(0), "", "message",
 	}
 	t.addAct(f, Act{Plant: m.Plant, Principal: m.Principal, Act: "exception.raised", Subject: id, Detail: r.Reason.Code + ": " + r.Text()})
 	t.waits[id] = nil
@@ -514,20 +531,24 @@ func (t *transaction) addMasterData(d, previous *Draft, at int64) {
 	for i := range d.CrossReferences {
 		x := &d.CrossReferences[i]
 		t.add(crossReferencesTable, crossReferenceRow(x, d.ID(), at, false))
-		t.wanted = append(t.wanted, CrossReferenceWanted(x.System, x.Kind, x.ID))
+		t.wanted = append(t.wanted, CrossReferenceWanted(x.System, x.Kind, x.ID), IdentifierWanted(x.System, x.Ref))
 	}
 }
 
 // write sends the gathered rows, table by table. The last is the batch's own id, by
 // which a lost COMMIT answer is looked up.
 func (t *transaction) write(ctx context.Context) error {
+	t.addFollowing()
 	t.addStates()
 	t.closeLinks()
 	t.add(commitsTable, []any{t.batch.id, t.now})
 	if err := t.release(ctx); err != nil {
 		return err
 	}
-	return t.insertAll(ctx, writeOrder[:], t.rows)
+	if err := t.insertAll(ctx, writeOrder[:], t.rows); err != nil {
+		return err
+	}
+	return t.writeFollowing(ctx)
 }
 
 // addStates gathers the rows that are written once per commit, whatever the

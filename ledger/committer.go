@@ -25,6 +25,7 @@ type item struct {
 	entry  *Entry
 	key    string // of the entry's message: a hash, worked out by whoever waits
 	act    *act   // instead of an entry: a write of a person or of the hub itself
+	turn   *turn  // instead of an entry: attempts that begin or end
 	result Result
 	err    error
 }
@@ -51,6 +52,9 @@ type batch struct {
 	events  int
 	wanted  []string           // waits that it may end
 	waiting map[string][][]any // rows of waits that it adds, by message version
+	due     []string           // systems for which it has made steps due
+	begun   int                // attempts
+	settled int                // steps
 }
 
 // Record puts an entry on record together with what follows from it, and answers

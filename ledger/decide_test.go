@@ -1,8 +1,11 @@
 package ledger
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,7 +46,30 @@ func restating(w *Working, e *Entry) Decision {
 	if d.Objects, later = refold(w, d.Drafts); later {
 		return Decision{Outcome: Later}
 	}
+	if strings.HasPrefix(e.Message.ID, "followed-") {
+		d.Following = followed(w, &d.Drafts[0])
+	}
 	return d
+}
+
+// followed is what a message is followed by whose id says so: a step to be performed,
+// one behind it in its lane, and one that is held.
+func followed(w *Working, d *Draft) Following {
+	object := d.Subject
+	x := Following{Transactions: []Transaction{{Plan: "lot-to-stock", Object: object, Version: "v1", State: []byte("{}")}}}
+	for i, status := range []StepStatus{StepDue, StepDue, StepHeld} {
+		x.Steps = append(x.Steps, Step{
+			Key: digestText(string(object) + fmt.Sprint(i)), Transaction: TransactionID("lot-to-stock", object), Object: object, Plant: d.Plant, Reaction: "receive",
+			Role: "erp", System: "erp", Command: "receive-goods", Cause: event.StatementID(d.Key, d.Statement), Position: w.Last + 1, Lanes: []event.Ref{object}, Status: status,
+		})
+	}
+	x.Raised = []StepException{{Step: x.Steps[2].Key, Fault: fault.New("test", fault.RoleUnresolved, "", ""), Owner: "operations"}}
+	return x
+}
+
+func digestText(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }
 
 // compare makes statements of what is new, other or gone.

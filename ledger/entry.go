@@ -30,6 +30,8 @@ type Entry struct {
 	// Needs are the objects whose state the decision reads, besides those that
 	// the drafts fold into.
 	Needs []event.Ref
+	// Settlements are steps whose end the message tells.
+	Settlements []Settlement
 }
 
 // defers notes what an entry that is put off is about, so that nothing overtakes it.
@@ -130,6 +132,11 @@ func CrossReferenceWanted(system, kind, id string) string {
 	return "cross-reference:" + system + "/" + kind + "/" + id
 }
 
+// IdentifierWanted is the wait for what a system calls an object.
+func IdentifierWanted(system string, ref event.Ref) string {
+	return "identifier:" + system + "/" + string(ref)
+}
+
 // MessageWanted is the wait for another message of the same source.
 func MessageWanted(messageKey string) string { return "message:" + messageKey }
 
@@ -147,6 +154,22 @@ type Working struct {
 	Objects    map[event.Ref]Object      // absent = no state yet
 	Satisfied  map[string]bool           // of the waits that entries and drafts name: already on record
 	Now        time.Time                 // the commit's time
+	Last       int64                     // position of the last event of the plant's feed
+
+	Transactions map[string]Transaction // by id; absent = not begun
+	Steps        map[string]Step        // by key: those of the transactions, and those that settlements name
+
+	attempts map[string][]Attempt // by step: those of which no end is known
+	due      map[string]int64     // by step: when the lane that it heads is due
+}
+
+// newWorking is a Working that knows nothing yet.
+func newWorking() *Working {
+	return &Working{
+		Inbox: map[string]Inbox{}, Versions: map[string]map[string]int{}, Statements: map[string]Statement{},
+		ByMessage: map[string][]string{}, Objects: map[event.Ref]Object{}, Satisfied: map[string]bool{},
+		Transactions: map[string]Transaction{}, Steps: map[string]Step{}, attempts: map[string][]Attempt{}, due: map[string]int64{},
+	}
 }
 
 // Inbox is what is known of a message id.
@@ -246,6 +269,8 @@ type Decision struct {
 	Waits    []string
 	Conflict bool // Held as a conflict: what stands stays effective
 	Same     bool // Held already, for the same reason: nothing is written
+
+	Following Following // what other systems must do because of it
 }
 
 // Decide says what follows from an entry, given the state. It is pure: the same

@@ -28,9 +28,14 @@ type Config struct {
 	Name string
 	// Decide says what follows from an entry. Required for Record.
 	Decide Decide
+	// Concerns names the transactions, by id, that an event may move. nil: none.
+	Concerns func(d *Draft) []string
 	// Woken is told the keys of messages that waited for what has just been
 	// recorded. It is called by the committer and must not block.
 	Woken func(messages []string)
+	// Due is told the systems for which steps have come due. It is called by the
+	// committer and must not block.
+	Due func(systems []string)
 	// Clock gives the present. Default time.Now.
 	Clock func() time.Time
 	// Log takes what the committer has to say. Default: nothing.
@@ -74,6 +79,12 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Patience == 0 {
 		c.Patience = 20 * time.Second
 	}
+	if c.Concerns == nil {
+		c.Concerns = func(*Draft) []string { return nil }
+	}
+	if c.Due == nil {
+		c.Due = func([]string) {}
+	}
 	if c.Woken == nil {
 		c.Woken = func([]string) {}
 	}
@@ -115,6 +126,7 @@ type Ledger struct {
 type Counts struct {
 	Commits, Entries, Events int64
 	Halved, Retried          int64
+	Attempts, Settled        int64         // of steps: begun here, and brought to an end here
 	CommitTime               time.Duration // sum
 	Largest                  int           // entries in the largest commit
 }
@@ -190,6 +202,8 @@ func (l *Ledger) committed(b *batch, took time.Duration) {
 	l.counts.Commits++
 	l.counts.Entries += int64(len(b.items))
 	l.counts.Events += int64(b.events)
+	l.counts.Attempts += int64(b.begun)
+	l.counts.Settled += int64(b.settled)
 	l.counts.CommitTime += took
 	l.counts.Largest = max(l.counts.Largest, len(b.items))
 	close(l.moved)

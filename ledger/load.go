@@ -15,11 +15,12 @@ import (
 
 // touched is what a batch names, gathered before anything is read.
 type touched struct {
-	messages []string // message keys
-	keys     []string // event keys
-	folds    []string // refs whose state moves
-	refs     []string // refs whose state is read or moves
-	waits    []string
+	transactions []string // ids of those that may move
+	messages     []string // message keys
+	keys         []string // event keys
+	folds        []string // refs whose state moves
+	refs         []string // refs whose state is read or moves
+	waits        []string
 }
 
 func (t *transaction) touches() touched {
@@ -34,9 +35,13 @@ func (t *transaction) touches() touched {
 		for _, ref := range e.Needs {
 			s.refs = append(s.refs, string(ref))
 		}
+		for _, x := range e.Settlements {
+			s.transactions = append(s.transactions, x.Transaction)
+		}
 		for i := range e.Drafts {
 			d := &e.Drafts[i]
 			s.keys = append(s.keys, d.Key)
+			s.transactions = append(s.transactions, t.ledger.cfg.Concerns(d)...)
 			s.waits = append(s.waits, d.After...)
 			if d.Amends != "" {
 				s.messages = append(s.messages, d.Amends)
@@ -46,8 +51,11 @@ func (t *transaction) touches() touched {
 			}
 		}
 	}
+	for _, id := range s.transactions {
+		s.refs = append(s.refs, objectOf(id))
+	}
 	s.refs = append(s.refs, s.folds...)
-	for _, list := range []*[]string{&s.messages, &s.keys, &s.folds, &s.refs, &s.waits} {
+	for _, list := range []*[]string{&s.transactions, &s.messages, &s.keys, &s.folds, &s.refs, &s.waits} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}
@@ -58,12 +66,10 @@ func (t *transaction) touches() touched {
 // handful of queries whatever the size of the batch.
 func (t *transaction) load(ctx context.Context) (*Working, error) {
 	s := t.touches()
-	t.w = &Working{
-		Inbox: map[string]Inbox{}, Versions: map[string]map[string]int{}, Statements: map[string]Statement{},
-		ByMessage: map[string][]string{}, Objects: map[event.Ref]Object{}, Satisfied: map[string]bool{}, Now: fromMicros(t.now),
-	}
+	t.w = newWorking()
+	t.w.Now = fromMicros(t.now)
 	steps := []func(context.Context, *touched) error{
-		t.lockKeys, t.loadInbox, t.loadExceptions, t.loadVersions, t.loadStatements, t.completeStatements, t.loadObjects, t.loadHistories, t.loadSatisfied,
+		t.lockKeys, t.loadInbox, t.loadExceptions, t.loadVersions, t.loadStatements, t.completeStatements, t.loadObjects, t.loadHistories, t.loadSatisfied, t.loadFollowing,
 	}
 	for _, step := range steps {
 		if err := step(ctx, &s); err != nil {
@@ -82,7 +88,7 @@ func (t *transaction) lockKeys(ctx context.Context, s *touched) error {
 		return nil
 	}
 	var locks []int64
-	for _, list := range [][]string{s.folds, s.waits} {
+	for _, list := range [][]string{s.folds, s.waits, s.transactions} {
 		for _, key := range list {
 			locks = append(locks, lockOf(key))
 		}
@@ -121,7 +127,7 @@ func (d *Draft) ends() []string {
 		all = append(all, ReferenceWanted(d.Reference.Ref))
 	}
 	for _, x := range d.CrossReferences {
-		all = append(all, CrossReferenceWanted(x.System, x.Kind, x.ID))
+		all = append(all, CrossReferenceWanted(x.System, x.Kind, x.ID), IdentifierWanted(x.System, x.Ref))
 	}
 	return all
 }
@@ -493,6 +499,9 @@ func (s *session) satisfied(ctx context.Context, wanted string) (found bool, err
 	case "cross-reference":
 		part := strings.SplitN(rest, "/", 3)
 		query, args = "select 1 from cross_references where system = $1 and kind = $2 and id = $3 and withdrawn = 0 limit 1", []any{part[0], part[1], part[2]}
+	case "identifier":
+		system, ref, _ := strings.Cut(rest, "/")
+		query, args = "select 1 from cross_references where ref = $1 and system = $2 and withdrawn = 0 limit 1", []any{ref, system}
 	case "event":
 		typ, ref, _ := strings.Cut(rest, ":")
 		query, args = "select 1 from object_events where ref = $1 and type = $2 limit 1", []any{ref, typ}

@@ -16,7 +16,7 @@ import (
 var migrations embed.FS
 
 // partitioned are the big tables, cut by month of recording on PostgreSQL.
-var partitioned = [...]string{"messages", "events", "facts"}
+var partitioned = [...]string{"messages", "events", "facts", "steps"}
 
 var textColumnType = regexp.MustCompile(`(?m)^(\t\w+ +)text\b`)
 

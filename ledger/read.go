@@ -335,10 +335,11 @@ func (l *Ledger) Relations(ctx context.Context, ref event.Ref, limit int) ([]Rel
 
 // Exception is what stands, or stood, in the way of a message version.
 type Exception struct {
-	Message    string // id of the version
+	Message    string // id of the version; "" where it is about a step
+	Step       string // command key; "" where it is about a message
 	Plant      string
 	System     string
-	Name       string
+	Name       string // of the message, or of the command
 	State      string // open, resolved, waived
 	Reason     *fault.Reason
 	Field      string
@@ -350,10 +351,17 @@ type Exception struct {
 	Ended      time.Time // zero: open
 	Resolution string
 	Waits      []string
+
+	key     string
+	version int
 }
+
+// Key is that of the message or the step that it is about.
+func (x *Exception) Key() string { return x.key }
 
 // HeldFilter chooses exceptions; empty fields choose all.
 type HeldFilter struct {
+	About  string // "message" or "step"
 	State  string // default open
 	Plant  string
 	System string
@@ -363,7 +371,7 @@ type HeldFilter struct {
 	Limit  int       // default 100
 }
 
-const exceptionQuery = `select message, version, plant, system, name, state, reason, field, ref, detail, owner, raised, deadline, ended, resolution from exceptions `
+const exceptionQuery = `select message, version, plant, system, name, state, reason, field, ref, detail, owner, raised, deadline, ended, resolution, about from exceptions `
 
 // Held lists exceptions in the order in which they were raised.
 func (l *Ledger) Held(ctx context.Context, f HeldFilter) ([]Exception, error) {
@@ -377,8 +385,8 @@ func (l *Ledger) Held(ctx context.Context, f HeldFilter) ([]Exception, error) {
 		f.Behind = "g" // behind every key, which are hex digits
 	}
 	return l.exceptions(ctx, exceptionQuery+`where state = $1 and (raised > $2 or raised = $2 and message > $3) and ($4 = '' or plant = $4)
-		and ($5 = '' or system = $5) and ($6 = '' or reason = $6) order by raised, message limit $7`,
-		f.State, micros(f.After), f.Behind, f.Plant, f.System, f.Reason, f.Limit)
+		and ($5 = '' or system = $5) and ($6 = '' or reason = $6) and ($7 = '' or about = $7) order by raised, message limit $8`,
+		f.State, micros(f.After), f.Behind, f.Plant, f.System, f.Reason, f.About, f.Limit)
 }
 
 // ExceptionsOf are the exceptions of all versions of a message, oldest first.
@@ -391,15 +399,19 @@ func (l *Ledger) exceptions(ctx context.Context, query string, args ...any) ([]E
 	err := l.each(ctx, query, args, func(r Row) error {
 		var (
 			x                       Exception
-			key, reason             string
-			version                 int
+			reason, about           string
 			raised, deadline, ended int64
 		)
-		if err := r.Scan(&key, &version, &x.Plant, &x.System, &x.Name, &x.State, &reason, &x.Field, &x.Ref, &x.Detail, &x.Owner,
-			&raised, &deadline, &ended, &x.Resolution); err != nil {
+		if err := r.Scan(&x.key, &x.version, &x.Plant, &x.System, &x.Name, &x.State, &reason, &x.Field, &x.Ref, &x.Detail, &x.Owner,
+			&raised, &deadline, &ended, &x.Resolution, &about); err != nil {
 			return err
 		}
-		x.Message, x.Raised, x.Deadline, x.Ended = event.StatementID(key, version), fromMicros(raised), fromMicros(deadline), fromMicros(ended)
+		if about == "step" {
+			x.Step = x.key
+		} else {
+			x.Message = event.StatementID(x.key, x.version)
+		}
+		x.Raised, x.Deadline, x.Ended = fromMicros(raised), fromMicros(deadline), fromMicros(ended)
 		if x.Reason = fault.ByCode(reason); x.Reason == nil {
 			x.Reason = &fault.Reason{Code: reason, Title: reason} // of a later version of the program
 		}
@@ -410,18 +422,14 @@ func (l *Ledger) exceptions(ctx context.Context, query string, args ...any) ([]E
 		if err != nil {
 			break
 		}
-		all[i].Waits, err = l.waits(ctx, all[i].Message)
+		all[i].Waits, err = l.waits(ctx, all[i].key, all[i].version)
 	}
 	return all, err
 }
 
-func (l *Ledger) waits(ctx context.Context, message string) ([]string, error) {
-	key, version, err := event.ParseStatementID(message)
-	if err != nil {
-		return nil, err
-	}
+func (l *Ledger) waits(ctx context.Context, key string, version int) ([]string, error) {
 	var all []string
-	err = l.each(ctx, "select wanted from waits where message = $1 and version = $2 order by wanted", []any{key, version}, func(r Row) error {
+	err := l.each(ctx, "select wanted from waits where message = $1 and version = $2 order by wanted", []any{key, version}, func(r Row) error {
 		var wanted string
 		err := r.Scan(&wanted)
 		all = append(all, wanted)
@@ -437,10 +445,10 @@ type HeldCount struct {
 	Oldest                time.Time
 }
 
-// CountHeld counts what is open.
-func (l *Ledger) CountHeld(ctx context.Context) ([]HeldCount, error) {
+// CountHeld counts what is open about messages or steps, or both where about is "".
+func (l *Ledger) CountHeld(ctx context.Context, about string) ([]HeldCount, error) {
 	var all []HeldCount
-	err := l.each(ctx, "select plant, system, reason, count(*), min(raised) from exceptions where state = 'open' group by plant, system, reason order by plant, system, reason", nil,
+	err := l.each(ctx, "select plant, system, reason, count(*), min(raised) from exceptions where state = 'open' and ($1 = '' or about = $1) group by plant, system, reason order by plant, system, reason", []any{about},
 		func(r Row) error {
 			var c HeldCount
 			var oldest int64
@@ -476,91 +484,6 @@ func (l *Ledger) Count(ctx context.Context) (Totals, error) {
 		return nil
 	})
 	return t, err
-}
-
-// choice finds, among the versions of master data that begin at the same time, the
-// one that stands: the newest whose event has not withdrawn it. Versions are shown
-// to it newest first. The zero choice is ready.
-type choice struct {
-	stands, withdrawn map[string]bool
-}
-
-func (c *choice) is(plant string, from time.Time, version string, withdrawn bool) bool {
-	if c.stands == nil {
-		c.stands, c.withdrawn = map[string]bool{}, map[string]bool{}
-	}
-	key, _, _ := strings.Cut(version, ".")
-	place := fmt.Sprintf("%s/%d", plant, micros(from))
-	switch {
-	case withdrawn:
-		c.withdrawn[place+"/"+key] = true
-		return false
-	case c.stands[place] || c.withdrawn[place+"/"+key]:
-		return false
-	}
-	c.stands[place] = true
-	return true
-}
-
-// ReferenceAt is the reference data about an object that was valid at a time, as
-// known at another (zero: now). A plant's own goes before the one for all plants.
-func (l *Ledger) ReferenceAt(ctx context.Context, ref event.Ref, plant string, at, known time.Time) (Reference, error) {
-	limit := int64(1<<62 - 1)
-	if !known.IsZero() {
-		limit = micros(known)
-	}
-	var best *Reference
-	var standing choice
-	err := l.each(ctx, `select ref, plant, valid_from, valid_to, body, recorded, event, withdrawn from reference
-		where ref = $1 and (plant = $2 or plant = '') and valid_from <= $3 and recorded <= $4 order by plant desc, valid_from desc, recorded desc`,
-		[]any{string(ref), plant, micros(at), limit}, func(r Row) error {
-			var recorded, withdrawn int64
-			var version string
-			x, err := scanReference(r, &recorded, &version, &withdrawn)
-			if err != nil || best != nil || !standing.is(x.Plant, x.ValidFrom, version, withdrawn != 0) {
-				return err
-			}
-			if x.ValidTo.IsZero() || at.Before(x.ValidTo) {
-				x.Recorded, x.Event = fromMicros(recorded), version
-				best = &x
-			}
-			return nil
-		})
-	if err != nil {
-		return Reference{}, err
-	}
-	if best == nil {
-		return Reference{}, fault.New("ledger.ReferenceAt", fault.NotFound, "", "no reference data about %s is valid at %s", ref, at.UTC().Format(time.RFC3339))
-	}
-	return *best, nil
-}
-
-// CrossReferenceAt is the object that a system meant by a local identifier at a time.
-func (l *Ledger) CrossReferenceAt(ctx context.Context, system, kind, id string, at time.Time) (CrossReference, error) {
-	var best *CrossReference
-	var standing choice
-	err := l.each(ctx, `select system, kind, id, valid_from, valid_to, ref, withdrawn, recorded, event from cross_references
-		where system = $1 and kind = $2 and id = $3 and valid_from <= $4 order by valid_from desc, recorded desc`,
-		[]any{system, kind, id, micros(at)}, func(r Row) error {
-			var withdrawn, recorded int64
-			var version string
-			x, err := scanCrossReference(r, &withdrawn, &recorded, &version)
-			if err != nil || best != nil || !standing.is("", x.ValidFrom, version, withdrawn != 0) {
-				return err
-			}
-			if x.ValidTo.IsZero() || at.Before(x.ValidTo) {
-				x.Recorded, x.Event = fromMicros(recorded), version
-				best = &x
-			}
-			return nil
-		})
-	if err != nil {
-		return CrossReference{}, err
-	}
-	if best == nil {
-		return CrossReference{}, fault.New("ledger.CrossReferenceAt", fault.NotFound, "", "%s %q of %s has no cross-reference valid at %s", kind, id, system, at.UTC().Format(time.RFC3339))
-	}
-	return *best, nil
 }
 
 // Note puts an act on record that writes nothing else: raw content that was read,

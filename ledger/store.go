@@ -254,3 +254,11 @@ func (d dialect) forUpdate() string {
 	}
 	return ""
 }
+
+// valuesOf is a table with one column, value, of the values in a parameter.
+func (d dialect) valuesOf(parameter, name string) string {
+	if d == postgres {
+		return "unnest(" + parameter + "::text[]) as " + name + "(value)"
+	}
+	return "json_each(" + parameter + ") as " + name
+}

@@ -54,7 +54,7 @@ var (
 		name: "exceptions",
 		columns: concat(texts("message"), numbers("version"),
 			texts("plant", "system", "name", "state", "reason", "class", "field", "ref", "detail", "owner"),
-			numbers("raised", "deadline", "ended"), texts("resolution")),
+			numbers("raised", "deadline", "ended"), texts("resolution", "about")),
 		conflict: `on conflict (message, version) do update set state = excluded.state, reason = excluded.reason, class = excluded.class,
 			field = excluded.field, ref = excluded.ref, detail = excluded.detail, owner = excluded.owner, deadline = excluded.deadline,
 			ended = excluded.ended, resolution = excluded.resolution`,
@@ -69,6 +69,42 @@ var (
 	crossReferencesTable = &table{name: "cross_references", columns: concat(
 		texts("system", "kind", "id"), numbers("valid_from", "recorded", "valid_to"),
 		texts("ref", "event"), numbers("withdrawn")), conflict: "on conflict do nothing"}
+	transactionsTable = &table{
+		name:    "transactions",
+		columns: concat(texts("id", "plan", "object", "plant", "version"), blobs("state"), numbers("complete", "changed")),
+		conflict: `on conflict (id) do update set plant = excluded.plant, version = excluded.version, state = excluded.state,
+			complete = excluded.complete, changed = excluded.changed`,
+	}
+	expectationsTable = &table{
+		name:     "expectations",
+		columns:  concat(texts("transaction_id", "name", "cause", "plant"), numbers("due"), texts("state")),
+		conflict: "on conflict (transaction_id, name, cause) do update set state = excluded.state",
+	}
+	stepsTable = &table{name: "steps", columns: concat(
+		texts("key"), numbers("recorded"), texts("transaction_id", "plant", "reaction", "role", "system", "command", "object",
+			"cause"), numbers("position"), texts("basis", "amends", "wanted", "lanes"), numbers("deadline"))}
+	commandKeysTable = &table{
+		name: "command_keys",
+		columns: concat(texts("key"), numbers("recorded"), texts("transaction_id", "plant", "system", "status"), numbers("attempts"),
+			texts("digest"), numbers("changed")),
+		conflict: `on conflict (key) do update set status = excluded.status, attempts = excluded.attempts, digest = excluded.digest,
+			changed = excluded.changed`,
+	}
+	attemptsTable = &table{
+		name: "attempts",
+		columns: concat(texts("step"), numbers("number"), texts("node"), numbers("begun", "send_before", "ended"),
+			texts("outcome", "words")),
+		conflict: "on conflict (step, number) do update set ended = excluded.ended, outcome = excluded.outcome, words = excluded.words",
+	}
+	documentsTable = &table{
+		name: "documents", columns: concat(texts("system", "number", "step", "kind"), numbers("recorded")), conflict: "on conflict do nothing",
+	}
+	laneStepsTable = &table{name: "lane_steps", columns: concat(texts("lane"), numbers("place"), texts("step", "plant"), numbers("width"))}
+	lanesTable     = &table{
+		name:     "lanes",
+		columns:  concat(texts("lane", "system", "plant", "head"), numbers("due")),
+		conflict: "on conflict (lane) do update set plant = excluded.plant, head = excluded.head, due = excluded.due",
+	}
 	feedsTable = &table{
 		name: "feeds", columns: concat(texts("plant"), numbers("epoch", "last", "recorded", "link"), texts("head")),
 		conflict: `on conflict (plant) do update set last = excluded.last, recorded = excluded.recorded, link = excluded.link, head = excluded.head`,

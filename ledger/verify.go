@@ -75,6 +75,7 @@ const (
 	checkContents
 	checkObjects
 	checkCheckpoints
+	checkSteps
 	checkCount
 )
 
@@ -93,6 +94,7 @@ func newChecks() [checkCount]CheckResult {
 		checkContents:    {Name: "raw contents", Promise: 13},
 		checkObjects:     {Name: "object states", Promise: 11},
 		checkCheckpoints: {Name: "checkpoints", Promise: 14},
+		checkSteps:       {Name: "steps and lanes", Promise: 18},
 	}
 }
 
@@ -126,7 +128,7 @@ func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (VerifyReport, err
 	v := &verification{ledger: l, options: o, feeds: map[string]*feed{}, checks: newChecks(), messagesOf: map[string][]place{}}
 	steps := []func(context.Context) error{
 		v.begin, v.verifyFeeds, v.verifyEnds, v.verifyStatements, v.verifyHistories, v.verifyRelations, v.verifyInbox,
-		v.verifyExceptions, v.verifyWaits, v.verifyMasterData, v.verifyContents, v.verifyStrayContents, v.verifyObjects, v.verifyAgainst,
+		v.verifyExceptions, v.verifyWaits, v.verifyMasterData, v.verifyContents, v.verifyStrayContents, v.verifyObjects, v.verifySteps, v.verifyLanes, v.verifyAgainst,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

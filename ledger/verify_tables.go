@@ -217,7 +217,7 @@ func (v *verification) verifyInbox(ctx context.Context) error {
 	w := &walk{
 		columns: []string{"i.key", "i.state", "i.version", "i.effective", "i.digest", "m.digest", "x.state"},
 		from: `inbox i left join messages m on m.key = i.key and m.version = i.version
-			left join exceptions x on x.message = i.key and x.version = i.version`,
+			left join exceptions x on x.message = i.key and x.version = i.version and x.about = 'message'`,
 		key: []any{""}, limit: 1000,
 	}
 	return v.each(ctx, w, func(page []row) error {
@@ -249,6 +249,7 @@ func (v *verification) verifyExceptions(ctx context.Context) error {
 		},
 		from: `exceptions x left join inbox i on i.key = x.message
 			left join messages m on m.key = x.message and m.version = x.version`,
+		where: "x.about = $1", args: []any{"message"},
 		key: []any{"", least}, limit: 1000,
 	}
 	return v.each(ctx, w, func(page []row) error {

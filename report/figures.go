@@ -186,7 +186,7 @@ func checkDay(field, day string) error {
 // complete says what a report of a query leaves out.
 func complete(ctx context.Context, l *ledger.Ledger, q Query) (Completeness, error) {
 	c := Completeness{AsOf: q.AsOf.String(), Positions: q.AsOf, Held: []ledger.HeldCount{}}
-	held, err := l.CountHeld(ctx)
+	held, err := l.CountHeld(ctx, "message")
 	if err != nil {
 		return c, err
 	}

@@ -177,10 +177,10 @@ create table facts (
 	primary key (plant, position, n, recorded)
 ){partitioned}{clustered};
 
--- What stands in the way of a message version, until it is resolved.
+-- What stands in the way of a message version, or of a step, until it is resolved.
 create table exceptions (
-	message  text   not null,              -- key
-	version  bigint not null,
+	message  text   not null,              -- key of the message, or of the step
+	version  bigint not null,              -- of the message; of a step one more than its attempts so far
 	plant    text   not null,
 	system   text   not null,
 	name     text   not null,
@@ -195,6 +195,7 @@ create table exceptions (
 	deadline bigint not null,
 	ended    bigint not null,
 	resolution text not null,
+	about    text   not null check (about in ('message', 'step')),
 	primary key (message, version)
 );
 create index exceptions_open on exceptions (raised) where state = 'open';

@@ -9,6 +9,17 @@ table acts
 	detail text collate "C" not null
 	PRIMARY KEY (plant, link, n)
 	CREATE INDEX acts_subject ON public.acts USING btree (subject)
+table attempts
+	step text collate "C" not null
+	number bigint not null
+	node text collate "C" not null
+	begun bigint not null
+	send_before bigint not null
+	ended bigint not null
+	outcome text collate "C" not null
+	words text collate "C" not null
+	CHECK ((outcome = ANY (ARRAY[''::text, 'not-sent'::text, 'unknown'::text, 'absent'::text, 'accepted'::text, 'applied'::text, 'partly-applied'::text, 'refused'::text, 'waived'::text])))
+	PRIMARY KEY (step, number)
 table audit
 	plant text collate "C" not null
 	link bigint not null
@@ -20,6 +31,20 @@ table audit
 	hash text collate "C" not null
 	batch text collate "C" not null
 	PRIMARY KEY (plant, link)
+table command_keys
+	key text collate "C" not null
+	recorded bigint not null
+	transaction_id text collate "C" not null
+	plant text collate "C" not null
+	system text collate "C" not null
+	status text collate "C" not null
+	attempts bigint not null
+	digest text collate "C" not null
+	changed bigint not null
+	CHECK ((status = ANY (ARRAY['waiting'::text, 'due'::text, 'sent'::text, 'accepted'::text, 'applied'::text, 'partly-applied'::text, 'refused'::text, 'held'::text, 'superseded'::text, 'obsolete'::text, 'reversed'::text, 'waived'::text, 'shadow'::text])))
+	PRIMARY KEY (key)
+	CREATE INDEX command_keys_open ON public.command_keys USING btree (plant, system, status) WHERE (status = ANY (ARRAY['waiting'::text, 'due'::text, 'sent'::text, 'accepted'::text, 'partly-applied'::text, 'refused'::text, 'held'::text]))
+	CREATE INDEX command_keys_transaction ON public.command_keys USING btree (transaction_id)
 table commits
 	batch text collate "C" not null
 	recorded bigint not null
@@ -51,6 +76,15 @@ table cursors
 	position bigint not null
 	moved bigint not null
 	PRIMARY KEY (consumer, plant)
+table documents
+	system text collate "C" not null
+	number text collate "C" not null
+	step text collate "C" not null
+	kind text collate "C" not null
+	recorded bigint not null
+	PRIMARY KEY (system, number, step)
+	CREATE INDEX documents_number ON public.documents USING btree (number)
+	CREATE INDEX documents_step ON public.documents USING btree (step)
 table event_keys
 	key text collate "C" not null
 	statement bigint not null
@@ -116,10 +150,22 @@ table exceptions
 	deadline bigint not null
 	ended bigint not null
 	resolution text collate "C" not null
+	about text collate "C" not null
+	CHECK ((about = ANY (ARRAY['message'::text, 'step'::text])))
 	CHECK ((class = ANY (ARRAY['heals'::text, 'data'::text, 'business'::text, 'definition'::text, 'operations'::text])))
 	CHECK ((state = ANY (ARRAY['open'::text, 'resolved'::text, 'waived'::text])))
 	PRIMARY KEY (message, version)
 	CREATE INDEX exceptions_open ON public.exceptions USING btree (raised) WHERE (state = 'open'::text)
+table expectations
+	transaction_id text collate "C" not null
+	name text collate "C" not null
+	cause text collate "C" not null
+	plant text collate "C" not null
+	due bigint not null
+	state text collate "C" not null
+	CHECK ((state = ANY (ARRAY['open'::text, 'met'::text])))
+	PRIMARY KEY (transaction_id, name, cause)
+	CREATE INDEX expectations_open ON public.expectations USING btree (due) WHERE (state = 'open'::text)
 table facts
 	plant text collate "C" not null
 	position bigint not null
@@ -179,6 +225,23 @@ table keys
 	revoked bigint not null
 	FOREIGN KEY (principal) REFERENCES principals(name)
 	PRIMARY KEY (id)
+table lane_steps
+	lane text collate "C" not null
+	place bigint not null
+	step text collate "C" not null
+	plant text collate "C" not null
+	width bigint not null
+	CHECK ((width > 0))
+	PRIMARY KEY (lane, place, step)
+	CREATE INDEX lane_steps_step ON public.lane_steps USING btree (step)
+table lanes
+	lane text collate "C" not null
+	system text collate "C" not null
+	plant text collate "C" not null
+	head text collate "C" not null
+	due bigint not null
+	PRIMARY KEY (lane)
+	CREATE INDEX lanes_due ON public.lanes USING btree (plant, system, due)
 table ledger
 	name text collate "C" not null
 	epoch bigint not null
@@ -255,6 +318,39 @@ table revisions
 	released bigint not null
 	content bytea not null
 	PRIMARY KEY (digest)
+table steps
+	key text collate "C" not null
+	recorded bigint not null
+	transaction_id text collate "C" not null
+	plant text collate "C" not null
+	reaction text collate "C" not null
+	role text collate "C" not null
+	system text collate "C" not null
+	command text collate "C" not null
+	object text collate "C" not null
+	cause text collate "C" not null
+	position bigint not null
+	basis text collate "C" not null
+	amends text collate "C" not null
+	wanted text collate "C" not null
+	lanes text collate "C" not null
+	deadline bigint not null
+	partition by RANGE (recorded)
+	PRIMARY KEY (key, recorded)
+	CREATE INDEX steps_cause ON ONLY public.steps USING btree (cause)
+	CREATE INDEX steps_transaction ON ONLY public.steps USING btree (transaction_id)
+table transactions
+	id text collate "C" not null
+	plan text collate "C" not null
+	object text collate "C" not null
+	plant text collate "C" not null
+	version text collate "C" not null
+	state bytea not null
+	complete bigint not null
+	changed bigint not null
+	CHECK ((complete = ANY (ARRAY[(0)::bigint, (1)::bigint])))
+	PRIMARY KEY (id)
+	CREATE INDEX transactions_object ON public.transactions USING btree (object)
 table waits
 	wanted text collate "C" not null
 	message text collate "C" not null

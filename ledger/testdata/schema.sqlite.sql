@@ -12,6 +12,18 @@ CREATE TABLE acts (
 
 CREATE INDEX acts_subject on acts (subject)
 
+CREATE TABLE attempts (
+	step        text   not null,
+	number      bigint not null,
+	node        text   not null,
+	begun       bigint not null,
+	send_before bigint not null,
+	ended       bigint not null,
+	outcome     text   not null check (outcome in ('', 'not-sent', 'unknown', 'absent', 'accepted', 'applied', 'partly-applied', 'refused', 'waived')),
+	words       text   not null,
+	primary key (step, number)
+) without rowid
+
 CREATE TABLE audit (
 	plant    text   not null,
 	link     bigint not null,
@@ -24,6 +36,24 @@ CREATE TABLE audit (
 	batch    text   not null,
 	primary key (plant, link)
 )
+
+CREATE TABLE command_keys (
+	key            text   not null primary key,
+	recorded       bigint not null,
+	transaction_id text   not null,
+	plant          text   not null,
+	system         text   not null,
+	status         text   not null check (status in ('waiting', 'due', 'sent', 'accepted', 'applied', 'partly-applied',
+		'refused', 'held', 'superseded', 'obsolete', 'reversed', 'waived', 'shadow')),
+	attempts       bigint not null,
+	digest         text   not null,
+	changed        bigint not null
+)
+
+CREATE INDEX command_keys_open on command_keys (plant, system, status)
+	where status in ('waiting', 'due', 'sent', 'accepted', 'partly-applied', 'refused', 'held')
+
+CREATE INDEX command_keys_transaction on command_keys (transaction_id)
 
 CREATE TABLE commits (
 	batch    text   not null primary key,
@@ -63,6 +93,19 @@ CREATE TABLE cursors (
 	moved    bigint not null,
 	primary key (consumer, plant)
 )
+
+CREATE TABLE documents (
+	system   text   not null,
+	number   text   not null,
+	step     text   not null,
+	kind     text   not null,
+	recorded bigint not null,
+	primary key (system, number, step)
+) without rowid
+
+CREATE INDEX documents_number on documents (number)
+
+CREATE INDEX documents_step on documents (step)
 
 CREATE TABLE event_keys (
 	key       text   not null primary key,
@@ -129,10 +172,23 @@ CREATE TABLE exceptions (
 	deadline bigint not null,
 	ended    bigint not null,
 	resolution text not null,
+	about    text   not null check (about in ('message', 'step')),
 	primary key (message, version)
 )
 
 CREATE INDEX exceptions_open on exceptions (raised) where state = 'open'
+
+CREATE TABLE expectations (
+	transaction_id text   not null,
+	name           text   not null,
+	cause          text   not null,
+	plant          text   not null,
+	due            bigint not null,
+	state          text   not null check (state in ('open', 'met')),
+	primary key (transaction_id, name, cause)
+) without rowid
+
+CREATE INDEX expectations_open on expectations (due) where state = 'open'
 
 CREATE TABLE facts (
 	plant       text   not null,
@@ -191,6 +247,27 @@ CREATE TABLE keys (
 	expires   bigint not null,
 	revoked   bigint not null
 )
+
+CREATE TABLE lane_steps (
+	lane  text   not null,
+	place bigint not null,
+	step  text   not null,
+	plant text   not null,
+	width bigint not null check (width > 0),
+	primary key (lane, place, step)
+) without rowid
+
+CREATE INDEX lane_steps_step on lane_steps (step)
+
+CREATE TABLE lanes (
+	lane   text   not null primary key,
+	system text   not null,
+	plant  text   not null,
+	head   text   not null,
+	due    bigint not null
+) without rowid
+
+CREATE INDEX lanes_due on lanes (plant, system, due)
 
 CREATE TABLE ledger (
 	name    text   not null primary key,
@@ -277,6 +354,43 @@ CREATE TABLE revisions (
 	released bigint  not null,
 	content  blob not null
 )
+
+CREATE TABLE steps (
+	key         text   not null,
+	recorded    bigint not null,
+	transaction_id text not null,
+	plant       text   not null,
+	reaction    text   not null,
+	role        text   not null,
+	system      text   not null,
+	command     text   not null,
+	object      text   not null,
+	cause       text   not null,
+	position    bigint not null,
+	basis       text   not null,
+	amends      text   not null,
+	wanted      text   not null,
+	lanes       text   not null,
+	deadline    bigint not null,
+	primary key (key, recorded)
+)
+
+CREATE INDEX steps_cause on steps (cause)
+
+CREATE INDEX steps_transaction on steps (transaction_id)
+
+CREATE TABLE transactions (
+	id       text    not null primary key,
+	plan     text    not null,
+	object   text    not null,
+	plant    text    not null,
+	version  text    not null,
+	state    blob not null,
+	complete bigint  not null check (complete in (0, 1)),
+	changed  bigint  not null
+)
+
+CREATE INDEX transactions_object on transactions (object)
 
 CREATE TABLE waits (
 	wanted  text   not null,

@@ -1,0 +1,440 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gapless/gapless/event"
+	"github.com/gapless/gapless/fault"
+)
+
+// following gathers what one commit writes about transactions and steps.
+type following struct {
+	transactions map[string]Transaction
+	fresh        map[string]bool       // steps that this commit adds
+	moved        map[string]bool       // steps that this commit adds or moves
+	before       map[string]StepStatus // of moved steps, as they stood before the commit
+	attempts     map[string]Attempt    // by step and number
+	documents    [][]any
+	begun        int              // attempts
+	settled      int              // steps
+	due          map[string]int64 // when the lanes that a step heads are due; absent: at once where it becomes the head
+}
+
+func newFollowing() following {
+	return following{
+		transactions: map[string]Transaction{}, fresh: map[string]bool{}, moved: map[string]bool{}, before: map[string]StepStatus{},
+		attempts: map[string]Attempt{}, due: map[string]int64{},
+	}
+}
+
+// A turn is what a node says of its attempts besides their outcome: that they
+// begin, or that they ended and nothing is known.
+type turn struct {
+	plant  string
+	node   string
+	begins []Begin
+	stops  []Stop
+	begun  []Begun // the answer, one for each of begins
+}
+
+// Begin asks for an attempt at a step. One node only gets it.
+type Begin struct {
+	Step       string
+	Ask        bool   // no attempt: only to ask what became of earlier ones
+	Digest     string // of the request
+	SendBefore int64  // microseconds
+	Until      int64  // microseconds; the lane is not due before, whatever becomes of this node
+	Claimed    int64  // Until of the claim that this one goes on from; 0: the step must be due
+}
+
+// Begun is the answer to Begin.
+type Begun struct {
+	Attempt
+	OK bool // false: another node has it, or it is no longer due
+	// Fault is set where the step went out with other content before: it must not.
+	Fault *fault.Fault
+}
+
+// Stop ends an attempt of which nothing is known, or that did not go out.
+type Stop struct {
+	Step    string
+	Number  int   // 0 where there was none
+	Claimed int64 // with Number 0: Until of the claim that ends; 0: the step must be due
+	Outcome AttemptOutcome
+	Words   string
+	Due     int64          // microseconds: when the step is looked at again
+	Hold    *StepException // set where it is not looked at again before a person or a wait says so
+}
+
+// loadFollowing reads the transactions that entries name with their steps, and the
+// steps that turns and settlements name.
+func (t *transaction) loadFollowing(ctx context.Context, s *touched) error {
+	transactions := slices.Clone(s.transactions)
+	for _, key := range t.changing() { // what they said before concerned transactions too
+		before := t.w.Statements[key]
+		transactions = append(transactions, t.ledger.cfg.Concerns(&before.Draft)...)
+	}
+	var steps []string
+	for _, it := range t.batch.items {
+		switch {
+		case it.entry != nil:
+			for _, x := range it.entry.Settlements {
+				steps = append(steps, x.Step)
+			}
+		case it.turn != nil:
+			for _, b := range it.turn.begins {
+				steps = append(steps, b.Step)
+			}
+			for _, s := range it.turn.stops {
+				steps = append(steps, s.Step)
+			}
+		}
+	}
+	for _, list := range []*[]string{&transactions, &steps} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
+	return errors.Join(
+		t.loadTransactions(ctx, transactions),
+		t.loadSteps(ctx, "c.transaction_id", transactions),
+		t.loadSteps(ctx, "c.key", steps),
+		t.loadAttempts(ctx, steps),
+		t.loadDue(ctx, steps))
+}
+
+func (t *transaction) loadTransactions(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	query := "select id, plan, object, plant, version, state, complete from transactions where " + t.dialect.isIn("id", "$1") + " order by id" + t.dialect.forUpdate()
+	return t.each(ctx, query, []any{t.dialect.list(ids)}, func(r Row) error {
+		var x Transaction
+		var id string
+		var complete int64
+		err := r.Scan(&id, &x.Plan, &x.Object, &x.Plant, &x.Version, &x.State, &complete)
+		x.Complete = complete == 1
+		t.w.Transactions[id] = x
+		return err
+	})
+}
+
+const stepColumns = `c.key, c.recorded, c.transaction_id, c.plant, c.system, c.status, c.attempts, c.digest, c.changed,
+	s.object, s.reaction, s.role, s.command, s.cause, s.position, s.basis, s.amends, s.wanted, s.lanes, s.deadline`
+
+const stepJoin = " from command_keys c join steps s on s.key = c.key and s.recorded = c.recorded "
+
+func scanStep(r Row, more ...any) (Step, error) {
+	var s Step
+	var recorded, changed, deadline int64
+	var lanes string
+	err := r.Scan(append([]any{
+		&s.Key, &recorded, &s.Transaction, &s.Plant, &s.System, &s.Status, &s.Attempts, &s.Digest, &changed,
+		&s.Object, &s.Reaction, &s.Role, &s.Command, &s.Cause, &s.Position, &s.Basis, &s.Amends, &s.Wanted, &lanes, &deadline,
+	}, more...)...)
+	s.Recorded, s.Changed, s.Deadline = fromMicros(recorded), fromMicros(changed), fromMicros(deadline)
+	s.Lanes = refsOf(lanes)
+	return s, err
+}
+
+func (t *transaction) loadSteps(ctx context.Context, column string, values []string) error {
+	if len(values) == 0 {
+		return nil
+	}
+	query := "select " + stepColumns + stepJoin + "where " + t.dialect.isIn(column, "$1")
+	return t.each(ctx, query, []any{t.dialect.list(values)}, func(r Row) error {
+		s, err := scanStep(r)
+		t.w.Steps[s.Key] = s
+		return err
+	})
+}
+
+// loadAttempts reads the attempts of which no end is known.
+func (t *transaction) loadAttempts(ctx context.Context, steps []string) error {
+	if len(steps) == 0 {
+		return nil
+	}
+	query := "select " + attemptColumns + " from attempts where outcome in ('', 'unknown', 'accepted') and " + t.dialect.isIn("step", "$1")
+	return t.each(ctx, query, []any{t.dialect.list(steps)}, func(r Row) error {
+		a, err := scanAttempt(r)
+		t.w.attempts[a.Step] = append(t.w.attempts[a.Step], a)
+		return err
+	})
+}
+
+func scanAttempt(r Row) (Attempt, error) {
+	var a Attempt
+	var begun, before, ended int64
+	err := r.Scan(&a.Step, &a.Number, &a.Node, &begun, &before, &ended, &a.Outcome, &a.Words)
+	a.Begun, a.SendBefore, a.Ended = fromMicros(begun), fromMicros(before), fromMicros(ended)
+	return a, err
+}
+
+// loadDue reads when the lanes that the steps head are due.
+func (t *transaction) loadDue(ctx context.Context, steps []string) error {
+	return t.in(ctx, "select head, due from lanes where ", "head", steps, func(r Row) error {
+		var head string
+		var due int64
+		err := r.Scan(&head, &due)
+		if known, ok := t.w.due[head]; !ok || due < known {
+			t.w.due[head] = due
+		}
+		return err
+	})
+}
+
+// follow takes what follows from an entry into the rows of the commit.
+func (t *transaction) follow(f *feed, e *Entry, d *Decision) {
+	m := &e.Message
+	for i := range d.Following.Settled {
+		t.settle(&d.Following.Settled[i])
+	}
+	for _, x := range d.Following.Transactions {
+		x.Plant = m.Plant
+		if before, ok := t.following.transactions[x.ID()]; ok { // by an earlier entry of this commit
+			x.Expectations = newestExpectations(before.Expectations, x.Expectations)
+		}
+		t.w.Transactions[x.ID()], t.following.transactions[x.ID()] = x, x
+	}
+	for i := range d.Following.Steps {
+		t.moveStep(f, d.Following.Steps[i])
+	}
+	for _, end := range d.Following.Resolved {
+		t.endStep(f, m.Principal, end)
+	}
+	for _, x := range d.Following.Raised {
+		t.raiseStep(f, m.Principal, &x)
+	}
+}
+
+// newestExpectations are those of an earlier and a later entry, one for each name
+// and cause: a row may be touched once in a statement.
+func newestExpectations(earlier, later []Expectation) []Expectation {
+	all := slices.Clone(later)
+	for _, e := range earlier {
+		if !slices.ContainsFunc(later, func(x Expectation) bool { return x.Name == e.Name && x.Cause == e.Cause }) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// settle ends the attempts of a step of which no end was known.
+func (t *transaction) settle(s *Settlement) {
+	t.following.settled++
+	ended := t.w.attempts[s.Step]
+	if s.Outcome != AttemptAccepted {
+		delete(t.w.attempts, s.Step)
+	}
+	for _, a := range ended {
+		a.Ended, a.Outcome, a.Words = fromMicros(t.now), s.Outcome, s.Words
+		t.noteAttempt(a)
+	}
+	system := t.w.Steps[s.Step].System
+	for _, doc := range s.Documents {
+		t.following.documents = append(t.following.documents, []any{system, doc.Number, s.Step, doc.Kind, t.now})
+	}
+}
+
+func (t *transaction) noteAttempt(a Attempt) {
+	t.following.attempts[fmt.Sprintf("%s %d", a.Step, a.Number)] = a
+}
+
+// moveStep adds a step, or moves one to another status.
+func (t *transaction) moveStep(f *feed, s Step) {
+	known, ok := t.w.Steps[s.Key]
+	at := fromMicros(f.tick(t.now))
+	if ok {
+		t.noteBefore(&known)
+		status := s.Status
+		s = known
+		s.Status, s.Changed = status, at
+	} else {
+		s.Recorded, s.Changed = at, at
+		if s.Within > 0 {
+			s.Deadline = at.Add(s.Within)
+		}
+		t.following.fresh[s.Key] = true
+	}
+	t.w.Steps[s.Key], t.following.moved[s.Key] = s, true
+}
+
+// noteBefore keeps the status that a step had before the commit.
+func (t *transaction) noteBefore(s *Step) {
+	if _, ok := t.following.before[s.Key]; !ok && !t.following.fresh[s.Key] {
+		t.following.before[s.Key] = s.Status
+	}
+}
+
+func (t *transaction) raiseStep(f *feed, principal string, x *StepException) {
+	s := t.w.Steps[x.Step]
+	at := f.tick(t.now)
+	deadline := int64(0)
+	if x.Within > 0 {
+		deadline = at + x.Within.Microseconds()
+	}
+	version := s.Attempts + 1
+	id := event.StatementID(s.Key, version)
+	t.raised[id] = []any{
+		s.Key, int64(version), s.Plant, s.System, s.Command, "open", x.Fault.Reason.Code, string(x.Fault.Reason.Class), x.Fault.Field, string(s.Object),
+		x.Fault.Explanation(), x.Owner, at, deadline, int64(0), "", "step",
+	}
+	t.waits[id] = nil
+	for _, wanted := range x.Waits {
+		t.waits[id] = append(t.waits[id], []any{wanted, s.Key, int64(version), at})
+	}
+	t.addActAt(f, Act{Plant: f.plant, Principal: principal, Act: "exception.raised", Subject: "command/" + s.Key, Detail: x.Fault.Reason.Code + ": " + x.Fault.Text()}, at)
+}
+
+func (t *transaction) endStep(f *feed, principal string, end StepEnd) {
+	at := t.addAct(f, Act{Plant: f.plant, Principal: principal, Act: "exception.resolved", Subject: "command/" + end.Step, Detail: end.Resolution})
+	for id, row := range t.raised {
+		if row[0] == end.Step && row[exceptionState] == "open" {
+			row[exceptionState], row[exceptionEnded], row[exceptionResolution] = "resolved", at, end.Resolution
+			delete(t.waits, id)
+		}
+	}
+	t.endedSteps = append(t.endedSteps, ended{message: end.Step, resolution: end.Resolution, at: at})
+}
+
+// take begins and ends attempts as a turn says. What is no longer due, because
+// another node or an entry of the same commit was faster, does not begin.
+func (t *transaction) take(it *item) {
+	f := t.feeds[it.turn.plant]
+	it.turn.begun = make([]Begun, len(it.turn.begins))
+	for i := range it.turn.stops {
+		t.stop(f, it.turn.node, &it.turn.stops[i])
+	}
+	for i := range it.turn.begins {
+		it.turn.begun[i] = t.begin(&it.turn.begins[i], it.turn.node)
+	}
+}
+
+func (t *transaction) begin(b *Begin, node string) Begun {
+	s, ok := t.w.Steps[b.Step]
+	if !ok || !s.Status.queued() || !t.claimable(b.Step, b.Claimed) {
+		return Begun{}
+	}
+	if b.Ask {
+		t.noteBefore(&s)
+		t.w.due[s.Key], t.following.moved[s.Key], t.following.due[s.Key] = b.Until, true, b.Until
+		return Begun{OK: true}
+	}
+	if s.Digest != "" && s.Digest != b.Digest {
+		return Begun{Fault: fault.New("ledger.Claim", fault.ContentChanged, "", "command %s was sent before with other content", s.Key)}
+	}
+	t.noteBefore(&s)
+	s.Status, s.Digest, s.Changed = StepSent, b.Digest, fromMicros(t.now)
+	s.Attempts++
+	t.following.begun++
+	a := Attempt{Step: s.Key, Number: s.Attempts, Node: node, Begun: s.Changed, SendBefore: fromMicros(b.SendBefore)}
+	t.w.Steps[s.Key], t.w.due[s.Key] = s, b.Until
+	t.w.attempts[s.Key] = append(t.w.attempts[s.Key], a)
+	t.following.moved[s.Key], t.following.due[s.Key] = true, b.Until
+	t.noteAttempt(a)
+	return Begun{Attempt: a, OK: true}
+}
+
+// claimable tells whether a step may be claimed: it is first in its lanes, and due
+// or claimed already by the one who goes on.
+func (t *transaction) claimable(step string, claimed int64) bool {
+	due, heads := t.w.due[step]
+	return heads && (due <= t.now || claimed != 0 && due == claimed)
+}
+
+func (t *transaction) stop(f *feed, node string, x *Stop) {
+	s, ok := t.w.Steps[x.Step]
+	open := t.w.attempts[x.Step]
+	at := slices.IndexFunc(open, func(a Attempt) bool { return a.Number == x.Number })
+	if !ok || !s.Status.queued() || at < 0 && (x.Number > 0 || !t.claimable(x.Step, x.Claimed)) {
+		return // it was settled meanwhile: by an echo, or by whom it was taken over
+	}
+	if at >= 0 {
+		a := open[at]
+		a.Outcome, a.Words = x.Outcome, x.Words
+		if x.Outcome == AttemptNotSent || x.Outcome == AttemptAbsent {
+			a.Ended = fromMicros(t.now)
+			open = slices.Delete(slices.Clone(open), at, at+1)
+		} else {
+			open = slices.Clone(open)
+			open[at] = a
+		}
+		t.w.attempts[x.Step] = open
+		t.noteAttempt(a)
+	}
+	t.noteBefore(&s)
+	if s.Status == StepSent && len(open) == 0 {
+		s.Status = StepDue // certainly nothing went out
+	}
+	if x.Hold != nil {
+		s.Status = StepHeld
+	}
+	s.Changed = fromMicros(t.now)
+	t.w.Steps[s.Key], t.w.due[s.Key] = s, x.Due
+	t.following.moved[s.Key], t.following.due[s.Key] = true, x.Due
+	if x.Hold != nil {
+		t.raiseStep(f, "hub@"+node, x.Hold)
+	}
+}
+
+// writeFollowing writes the rows about transactions and steps, and puts the lanes
+// in order.
+func (t *transaction) writeFollowing(ctx context.Context) error {
+	if err := t.moveLanes(ctx); err != nil {
+		return err
+	}
+	for _, end := range t.endedSteps {
+		if err := t.exec(ctx, "update exceptions set state = 'resolved', ended = $1, resolution = $2 where message = $3 and about = 'step' and state = 'open'",
+			end.at, end.resolution, end.message); err != nil {
+			return err
+		}
+		if err := t.exec(ctx, "delete from waits where message = $1", end.message); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addFollowing gathers the rows that are written once per commit.
+func (t *transaction) addFollowing() {
+	for _, id := range sortedKeys(t.following.transactions) {
+		x := t.following.transactions[id]
+		t.add(transactionsTable, []any{id, x.Plan, string(x.Object), x.Plant, x.Version, x.State, flag(x.Complete), t.now})
+		for _, e := range x.Expectations {
+			state := "open"
+			if e.Met {
+				state = "met"
+			}
+			t.add(expectationsTable, []any{id, e.Name, e.Cause, x.Plant, t.now + e.Within.Microseconds(), state})
+		}
+	}
+	for _, key := range sortedKeys(t.following.moved) {
+		s := t.w.Steps[key]
+		if t.following.fresh[key] {
+			t.add(stepsTable, stepRow(&s))
+		}
+		t.add(commandKeysTable, []any{s.Key, micros(s.Recorded), s.Transaction, s.Plant, s.System, string(s.Status), int64(s.Attempts), s.Digest, micros(s.Changed)})
+	}
+	for _, key := range sortedKeys(t.following.attempts) {
+		a := t.following.attempts[key]
+		t.add(attemptsTable, []any{a.Step, int64(a.Number), a.Node, micros(a.Begun), micros(a.SendBefore), micros(a.Ended), string(a.Outcome), a.Words})
+	}
+	for _, row := range t.following.documents {
+		t.add(documentsTable, row)
+	}
+}
+
+func stepRow(s *Step) []any {
+	lanes := make([]string, len(s.Lanes))
+	for i, ref := range s.Lanes {
+		lanes[i] = string(ref)
+	}
+	slices.Sort(lanes)
+	return []any{
+		s.Key, micros(s.Recorded), s.Transaction, s.Plant, s.Reaction, s.Role, s.System, s.Command, string(s.Object),
+		s.Cause, s.Position, s.Basis, s.Amends, s.Wanted, strings.Join(lanes, "\n"), micros(s.Deadline),
+	}
+}

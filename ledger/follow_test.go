@@ -1,0 +1,398 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/gapless/gapless/event"
+	"github.com/gapless/gapless/fault"
+)
+
+// follower is a ledger whose Decide adds what a test wants to follow from a
+// message, and a clock that only the test moves.
+type follower struct {
+	*Ledger
+	t       testing.TB
+	mu      sync.Mutex
+	now     time.Time
+	follows map[string]Following // by message id
+	n       int
+}
+
+func newFollower(t testing.TB, dsn string) *follower {
+	t.Helper()
+	f := &follower{t: t, now: base, follows: map[string]Following{}}
+	f.Ledger = open(t, dsn, Config{
+		Clock: func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return f.now },
+		Decide: func(w *Working, e *Entry) Decision {
+			d := restating(w, e)
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			d.Following = f.follows[e.Message.ID]
+			d.Following.Settled = slices.DeleteFunc(slices.Clone(e.Settlements), func(s Settlement) bool { return s.Outcome == AttemptOpen })
+			return d
+		},
+	})
+	return f
+}
+
+func (f *follower) pass(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = f.now.Add(d)
+}
+
+// say records a message from which the given follows.
+func (f *follower) say(x Following, settlements ...Settlement) {
+	f.t.Helper()
+	f.mu.Lock()
+	f.n++
+	id := fmt.Sprintf("m%d", f.n)
+	f.follows[id] = x
+	f.mu.Unlock()
+	e := said(f.t, "graz", id, "1")
+	e.Settlements = settlements
+	for i := range x.Steps { // so that the ledger loads what is known of the steps
+		e.Settlements = append(e.Settlements, Settlement{Step: x.Steps[i].Key, Transaction: x.Steps[i].Transaction})
+	}
+	if _, err := f.Record(f.t.Context(), e); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// Two command keys.
+const (
+	k1 = "000000000000000000000000000000a1"
+	k2 = "000000000000000000000000000000a2"
+)
+
+func receipt(key string, lanes ...event.Ref) Step {
+	return Step{
+		Key: key, Transaction: TransactionID("lot-to-stock", "lot/M-1/1"), Object: "lot/M-1/1", Plant: "graz", Reaction: "receive", Role: "erp", System: "erp",
+		Command: "receive-goods", Cause: "c.1", Lanes: lanes, Status: StepDue, Within: time.Minute,
+	}
+}
+
+func moved(s Step, to StepStatus) Step { s.Status = to; return s }
+
+func (f *follower) due() []string {
+	f.t.Helper()
+	all, err := f.Due(f.t.Context(), "graz", "erp", 1000)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	keys := []string{}
+	for _, s := range all {
+		keys = append(keys, s.Key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (f *follower) begin(digest string, keys ...string) []Begun {
+	f.t.Helper()
+	begins := make([]Begin, len(keys))
+	for i, key := range keys {
+		begins[i] = Begin{Step: key, Digest: digest, SendBefore: micros(f.Now().Add(5 * time.Second)), Until: micros(f.Now().Add(time.Minute))}
+	}
+	begun, err := f.Claim(f.t.Context(), "graz", "node-1", nil, begins)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return begun
+}
+
+func (f *follower) stop(s Stop) {
+	f.t.Helper()
+	if _, err := f.Claim(f.t.Context(), "graz", "node-1", []Stop{s}, nil); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *follower) status(key string) StepStatus {
+	f.t.Helper()
+	s, err := f.Step(f.t.Context(), key)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return s.Status
+}
+
+func TestAnAttemptIsOnRecordBeforeItLeavesAndOnlyOneNodeHasIt(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		f := newFollower(t, dsn)
+		f.say(Following{Steps: []Step{receipt(k1, "lot/M-1/1")}})
+		if diff := cmp.Diff([]string{k1}, f.due()); diff != "" {
+			t.Fatal(diff)
+		}
+		first, second := f.begin("d", k1), f.begin("d", k1)
+		if !first[0].OK || first[0].Number != 1 || second[0].OK {
+			t.Errorf("began %+v, then %+v", first, second)
+		}
+		if got := f.status(k1); got != StepSent {
+			t.Errorf("the step is %s", got)
+		}
+		if got := f.due(); len(got) > 0 {
+			t.Errorf("due while it is out: %v", got)
+		}
+		f.pass(2 * time.Minute) // the node died: whoever comes next finds that it may have gone out
+		due, err := f.Due(t.Context(), "graz", "erp", 10)
+		if err != nil || len(due) != 1 || len(due[0].Open) != 1 || due[0].Open[0].Number != 1 {
+			t.Fatalf("due %+v, %v", due, err)
+		}
+	})
+}
+
+func TestTheSameCommandIsNeverSentWithOtherContent(t *testing.T) {
+	f := newFollower(t, t.TempDir()+"/l.db")
+	f.say(Following{Steps: []Step{receipt(k1, "lot/M-1/1")}})
+	f.begin("one", k1)
+	f.stop(Stop{Step: k1, Number: 1, Outcome: AttemptUnknown, Words: "timeout", Due: micros(f.Now())})
+	if got := f.begin("two", k1)[0]; got.OK || got.Fault == nil || got.Fault.Reason != fault.ContentChanged {
+		t.Errorf("began %+v", got)
+	}
+	if got := f.begin("one", k1)[0]; !got.OK || got.Number != 2 {
+		t.Errorf("began %+v", got)
+	}
+}
+
+func TestWhatBecameOfAnAttemptDecidesWhatIsKnownOfTheStep(t *testing.T) {
+	for name, test := range map[string]struct {
+		outcome AttemptOutcome
+		want    StepStatus
+		open    int // attempts of which no end is known
+	}{
+		"nothing went out: it is due again":         {AttemptNotSent, StepDue, 0},
+		"asked for, and certainly not there":        {AttemptAbsent, StepDue, 0},
+		"no answer: it may have been done":          {AttemptUnknown, StepSent, 1},
+		"nothing is said: it may have been done so": {AttemptOpen, StepSent, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFollower(t, t.TempDir()+"/l.db")
+			f.say(Following{Steps: []Step{receipt(k1, "lot/M-1/1")}})
+			f.begin("d", k1)
+			f.stop(Stop{Step: k1, Number: 1, Outcome: test.outcome, Due: micros(f.Now().Add(time.Second))})
+			if got := f.status(k1); got != test.want {
+				t.Errorf("the step is %s, want %s", got, test.want)
+			}
+			if got := f.due(); len(got) > 0 {
+				t.Errorf("due at once: %v", got)
+			}
+			f.pass(time.Second)
+			due, err := f.Due(t.Context(), "graz", "erp", 10)
+			if err != nil || len(due) != 1 || len(due[0].Open) != test.open {
+				t.Errorf("due then: %+v, %v", due, err)
+			}
+		})
+	}
+}
+
+func TestASettledStepHasItsDocumentsAndLeavesItsLane(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		f := newFollower(t, dsn)
+		one, two := receipt(k1, "lot/M-1/1"), receipt(k2, "lot/M-1/1")
+		f.say(Following{Steps: []Step{one, two}})
+		if diff := cmp.Diff([]string{k1}, f.due()); diff != "" {
+			t.Fatal(diff)
+		}
+		f.begin("d", k1)
+		f.say(Following{Steps: []Step{moved(one, StepApplied)}},
+			Settlement{Step: k1, Transaction: one.Transaction, Outcome: AttemptApplied, Documents: []StepDocument{{Number: "5000001", Kind: "goods-receipt"}}})
+		if diff := cmp.Diff([]string{k2}, f.due()); diff != "" {
+			t.Errorf("due behind it:\n%s", diff)
+		}
+		steps, err := f.StepsOfDocument(t.Context(), "erp", "5000001")
+		if err != nil || len(steps) != 1 || steps[0].Key != k1 || steps[0].Status != StepApplied {
+			t.Errorf("of the document: %+v, %v", steps, err)
+		}
+		attempts, err := f.Attempts(t.Context(), k1)
+		if err != nil || len(attempts) != 1 || attempts[0].Outcome != AttemptApplied || attempts[0].Ended.IsZero() {
+			t.Errorf("attempts: %+v, %v", attempts, err)
+		}
+		f.stop(Stop{Step: k1, Number: 1, Outcome: AttemptUnknown, Due: micros(f.Now())}) // the answer comes late
+		if got := f.status(k1); got != StepApplied {
+			t.Errorf("what is applied became %s", got)
+		}
+	})
+}
+
+func TestAHeldStepHasAnExceptionAndLetsOthersPass(t *testing.T) {
+	f := newFollower(t, t.TempDir()+"/l.db")
+	one, two := receipt(k1, "lot/M-1/1"), receipt(k2, "lot/M-1/1")
+	f.say(Following{Steps: []Step{one, two}})
+	f.stop(Stop{Step: k1, Hold: &StepException{Step: k1, Fault: fault.New("test", fault.IdentifierUnknown, "material", "M-1"), Owner: "master data", Waits: []string{CrossReferenceWanted("erp", "material", "M-1")}}})
+	if diff := cmp.Diff([]string{k2}, f.due()); diff != "" {
+		t.Errorf("due:\n%s", diff)
+	}
+	open, err := f.Held(t.Context(), HeldFilter{})
+	if err != nil || len(open) != 1 || open[0].Reason != fault.IdentifierUnknown || open[0].Owner != "master data" {
+		t.Fatalf("open: %+v, %v", open, err)
+	}
+	f.say(Following{Steps: []Step{moved(one, StepDue)}, Resolved: []StepEnd{{Step: k1, Resolution: "resumed"}}})
+	if open, err = f.Held(t.Context(), HeldFilter{}); err != nil || len(open) != 0 {
+		t.Errorf("open afterwards: %+v, %v", open, err)
+	}
+	if diff := cmp.Diff([]string{k2}, f.due()); diff != "" {
+		t.Errorf("a resumed step comes last:\n%s", diff)
+	}
+}
+
+// The model: a lane is a queue; a step is due when it is first in all of its
+// queues and its time has come.
+func TestLanesAreQueues(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		f := newFollower(t, dsn)
+		run := 0
+		rapid.Check(t, func(rt *rapid.T) {
+			run++
+			m := &laneModel{f: f, run: run, steps: map[string]*modelStep{}}
+			rt.Repeat(map[string]func(*rapid.T){
+				"add": m.add, "leave": m.leave, "begin": m.begin, "stop": m.stop, "pass": m.pass, "": m.check,
+			})
+			for _, key := range slices.Sorted(maps.Keys(m.steps)) { // leave nothing behind for the next run
+				if s := m.steps[key]; s.queued {
+					m.settle(s, StepSuperseded)
+				}
+			}
+		})
+	})
+}
+
+type modelStep struct {
+	Step
+	queued bool
+	place  int
+	due    time.Time // zero: as soon as it is first
+}
+
+type laneModel struct {
+	f     *follower
+	run   int
+	n     int
+	steps map[string]*modelStep
+}
+
+func (m *laneModel) add(t *rapid.T) {
+	var lanes []event.Ref
+	for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 1, 3, rapid.ID).Draw(t, "lanes") {
+		lanes = append(lanes, event.Ref(fmt.Sprintf("lot/M-%d/%s", m.run, name)))
+	}
+	m.n++
+	s := &modelStep{Step: receipt(fmt.Sprintf("%016x%016x", m.run, m.n), lanes...), queued: true, place: m.n}
+	m.steps[s.Key] = s
+	m.f.say(Following{Steps: []Step{s.Step}})
+}
+
+func (m *laneModel) pick(t *rapid.T, which func(*modelStep) bool) *modelStep {
+	var keys []string
+	for _, key := range slices.Sorted(maps.Keys(m.steps)) {
+		if which(m.steps[key]) {
+			keys = append(keys, key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	return m.steps[rapid.SampledFrom(keys).Draw(t, "step")]
+}
+
+func (m *laneModel) leave(t *rapid.T) {
+	if s := m.pick(t, func(s *modelStep) bool { return s.queued }); s != nil {
+		m.settle(s, rapid.SampledFrom([]StepStatus{StepApplied, StepRefused, StepSuperseded}).Draw(t, "status"))
+	}
+}
+
+func (m *laneModel) settle(s *modelStep, to StepStatus) {
+	s.queued = false
+	m.f.say(Following{Steps: []Step{moved(s.Step, to)}}, Settlement{Step: s.Key, Transaction: s.Transaction, Outcome: AttemptApplied})
+}
+
+func (m *laneModel) begin(t *rapid.T) {
+	s := m.pick(t, func(s *modelStep) bool { return s.queued })
+	if s == nil {
+		return
+	}
+	want := slices.Contains(m.due(), s.Key)
+	if got := m.f.begin("d", s.Key)[0].OK; got != want {
+		t.Fatalf("began %s: %v, want %v", s.Key, got, want)
+	}
+	if want {
+		s.due = m.f.Now().Add(time.Minute)
+	}
+}
+
+func (m *laneModel) stop(t *rapid.T) {
+	if s := m.pick(t, func(s *modelStep) bool { return s.queued && !s.due.IsZero() }); s != nil {
+		s.due = m.f.Now().Add(10 * time.Second)
+		m.f.stop(Stop{Step: s.Key, Number: 1, Outcome: AttemptUnknown, Due: micros(s.due)})
+	}
+}
+
+func (m *laneModel) pass(*rapid.T) { m.f.pass(20 * time.Second) }
+
+func (m *laneModel) due() []string {
+	keys := []string{}
+	for key, s := range m.steps {
+		first := s.queued
+		for _, other := range m.steps {
+			shares := slices.ContainsFunc(other.Lanes, func(l event.Ref) bool { return slices.Contains(s.Lanes, l) })
+			first = first && (!other.queued || !shares || other.place >= s.place)
+		}
+		if first && !s.due.After(m.f.Now()) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func (m *laneModel) check(t *rapid.T) {
+	if diff := cmp.Diff(m.due(), m.f.due()); diff != "" {
+		t.Fatalf("due (-model +ledger):\n%s", diff)
+	}
+}
+
+// BenchmarkDue is how long it takes to find whose turn it is, beside a lane with
+// many steps that are stuck behind the first.
+func BenchmarkDue(b *testing.B) {
+	for _, stuck := range []int{0, 10_000} {
+		b.Run(fmt.Sprintf("stuck=%d", stuck), func(b *testing.B) {
+			benchDatabases(b, func(b *testing.B, dsn string) {
+				f := newFollower(b, dsn)
+				for from := 0; from < stuck; from += 500 {
+					var x Following
+					for i := range 500 {
+						x.Steps = append(x.Steps, receipt(fmt.Sprintf("%032x", from+i), "lot/M-1/stuck"))
+					}
+					f.say(x)
+				}
+				if stuck > 0 {
+					f.begin("d", fmt.Sprintf("%032x", 0))
+				}
+				ctx := context.Background() //nolint:usetesting // b.Context ends before the clean-up
+				n := 0
+				for b.Loop() {
+					b.StopTimer()
+					n++
+					s := receipt(fmt.Sprintf("f%031x", n), event.Ref(fmt.Sprintf("lot/M-1/%d", n)))
+					f.say(Following{Steps: []Step{s}})
+					b.StartTimer()
+					if due, err := f.Due(ctx, "graz", "erp", 10); err != nil || len(due) != 1 {
+						b.Fatal(due, err)
+					}
+					if !f.begin("d", s.Key)[0].OK {
+						b.Fatal("not begun")
+					}
+				}
+			})
+		})
+	}
+}

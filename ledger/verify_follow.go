@@ -1,0 +1,98 @@
+package ledger
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gapless/gapless/event"
+)
+
+// verifySteps checks that every command has one step with a cause on record, that
+// what is known of it fits its attempts, and that it stands in its lanes exactly
+// while it is to be performed.
+func (v *verification) verifySteps(ctx context.Context) error {
+	c := &v.checks[checkSteps]
+	w := &walk{
+		columns: []string{
+			"c.key", "c.status", "c.attempts", "c.system", "s.lanes", "s.cause", "t.id", "c.changed", "c.plant",
+			"(select count(*) from attempts a where a.step = c.key)",
+			"(select count(*) from attempts a where a.step = c.key and a.outcome in ('', 'unknown', 'accepted'))",
+			"(select count(*) from lane_steps l where l.step = c.key)",
+			"(select count(*) from exceptions x where x.message = c.key and x.about = 'step' and x.state = 'open')",
+			"(select count(*) from event_keys k where k.key = substr(s.cause, 1, 32))",
+		},
+		from: "command_keys c left join steps s on s.key = c.key and s.recorded = c.recorded left join transactions t on t.id = c.transaction_id",
+		key:  []any{""}, limit: 500,
+	}
+	return v.each(ctx, w, func(page []row) error {
+		for _, x := range page {
+			c.Looked++
+			v.verifyStep(c, x)
+		}
+		return nil
+	}, nil)
+}
+
+func (v *verification) verifyStep(c *CheckResult, x row) {
+	key, status := x.text(0), StepStatus(x.text(1))
+	if x.absent(4) || x.absent(6) {
+		c.find("command %s has no step or no transaction", key)
+		return
+	}
+	if x.number(13) != 1 {
+		c.find("command %s: its cause %s is not on record", key, x.text(5))
+	}
+	if x.number(2) != x.number(9) {
+		c.find("command %s counts %d attempts, and %d are on record", key, x.number(2), x.number(9))
+	}
+	if open := x.number(10) > 0; open != status.InFlight() && !(open && status == StepHeld) { // what nobody can tell is held for a person
+		c.find("command %s is %s, but of %d attempts no end is known", key, status, x.number(10))
+	}
+	lanes := (&Step{System: x.text(3), Lanes: refsOf(x.text(4))}).laneNames()
+	if want := int64(len(lanes)); status.queued() && x.number(11) != want || !status.queued() && x.number(11) != 0 {
+		c.find("command %s is %s and has %d lanes, and stands in %d", key, status, want, x.number(11))
+	}
+	if stuck := status.Stuck(); stuck != (x.number(12) > 0) {
+		c.find("command %s is %s and has %d open exceptions", key, status, x.number(12))
+	}
+}
+
+// verifyLanes checks that every lane names its first step, and no lane is left
+// without steps.
+func (v *verification) verifyLanes(ctx context.Context) error {
+	c := &v.checks[checkSteps]
+	w := &walk{
+		columns: []string{"l.lane", "l.head", "(select q.step from lane_steps q where q.lane = l.lane order by q.place, q.step limit 1)"},
+		from:    "lanes l", key: []any{""}, limit: 1000,
+	}
+	err := v.each(ctx, w, func(page []row) error {
+		for _, x := range page {
+			c.Looked++
+			if x.absent(2) || x.text(1) != x.text(2) {
+				c.find("lane %s names %s as its first step, not %s", x.text(0), x.text(1), x.text(2))
+			}
+		}
+		return nil
+	}, nil)
+	if err != nil {
+		return err
+	}
+	lost := &walk{
+		columns: []string{"q.lane", "q.place", "q.step"}, where: "l.lane is null",
+		from: "lane_steps q left join lanes l on l.lane = q.lane", key: []any{"", least, ""}, limit: 1000,
+	}
+	return v.each(ctx, lost, func(page []row) error {
+		for _, x := range page {
+			c.find("command %s stands in lane %s, which is never due", x.text(2), x.text(0))
+		}
+		return nil
+	}, nil)
+}
+
+func refsOf(lines string) []event.Ref {
+	var refs []event.Ref
+	for line := range strings.FieldsSeq(lines) {
+		refs = append(refs, event.Ref(line))
+	}
+	return refs
+}
