@@ -23,6 +23,7 @@ type Case struct {
 	Kind    format.Kind     `yaml:"kind"`    // of Raw; "" where the mapping has one format
 	Lookups map[string]any  `yaml:"lookups"` // bodies of reference data by name
 	Events  []ExpectedEvent `yaml:"events"`  // all of them, in their order; none with Fault
+	Echo    *Echo           `yaml:"echo"`    // of the last record; not compared where it is left out
 	Fault   *ExpectedFault  `yaml:"fault"`
 }
 
@@ -76,8 +77,12 @@ func (m *Mapping) run(c Case) []string {
 		return []string{"the message cannot be read: " + err.Error()}
 	}
 	var outputs []Output
+	var echo Echo
 	for _, record := range records {
 		made, err := m.take(record, c.Lookups)
+		if err == nil {
+			echo, err = m.Echo(record)
+		}
 		if err != nil {
 			return compareFault(c.Fault, err)
 		}
@@ -86,7 +91,7 @@ func (m *Mapping) run(c Case) []string {
 	if c.Fault != nil {
 		return []string{fmt.Sprintf("fault %s is expected, it gave %d events", c.Fault.Reason, len(outputs))}
 	}
-	return compareEvents(c.Events, outputs)
+	return append(compareEvents(c.Events, outputs), compareEcho(c.Echo, echo)...)
 }
 
 // take does with a record what is done with one that is sent.

@@ -87,6 +87,7 @@ func (c *compiler) head(m *Mapping) {
 		c.report("plant-from", "plant is given as well: keep one of the two")
 	}
 	m.plantFrom = c.value("plant-from", def.PlantFrom)
+	m.echoKey, m.echoDocument = c.value("echo.key", def.Echo.Key), c.value("echo.document", def.Echo.Document)
 	c.formats(def)
 	c.files(def)
 	if len(def.Events) == 0 {

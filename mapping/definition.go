@@ -22,6 +22,7 @@ type Definition struct {
 	Volatile  []string                    `yaml:"volatile"`  // fields that say nothing about the content
 	Lookups   map[string]LookupDefinition `yaml:"lookups"`
 	Occurred  OccurredDefinition          `yaml:"occurred"` // for every output that has none of its own
+	Echo      EchoDefinition              `yaml:"echo"`
 	Events    []OutputDefinition          `yaml:"events"`
 	Cases     []Case                      `yaml:"cases"`
 }
@@ -34,6 +35,14 @@ const (
 	Correction OnChange = "correction" // restates the events of the message before
 	Conflict   OnChange = "conflict"   // an exception
 )
+
+// An EchoDefinition says how a record shows that it is about what the hub itself
+// asked for: the system tells what it did for a command. Such a record settles the
+// command and states no new fact.
+type EchoDefinition struct {
+	Key      string `yaml:"key"`      // Bloblang, text or null: the command key, or the part of it that the system carries
+	Document string `yaml:"document"` // Bloblang, text or null: the number that the system gave to what it did
+}
 
 // A LookupDefinition names reference data, valid when it happened.
 type LookupDefinition struct {

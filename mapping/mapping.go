@@ -63,6 +63,8 @@ type Mapping struct {
 	plantFrom *expression // nil where the plant is a constant
 	lookups   []*lookup
 	outputs   []*output
+
+	echoKey, echoDocument *expression // nil where the definition has none
 }
 
 // A Lookup is reference data that a record needs.
