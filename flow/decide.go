@@ -50,7 +50,12 @@ func Decide(cat *catalog.Catalog, w *ledger.Working, e *ledger.Entry) ledger.Dec
 	if stop := d.foldAll(drafts); stop != nil {
 		return *stop
 	}
-	return d.record(drafts)
+	answer := d.record(drafts)
+	var err error
+	if answer.Following, err = d.follow(drafts); err != nil {
+		return d.hold(fault.Wrap("flow.Decide", fault.PoisonedMessage, "", err), nil)
+	}
+	return answer
 }
 
 // repetition recognises content that was seen before: of the newest version, or

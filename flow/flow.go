@@ -24,6 +24,11 @@ type Config struct {
 	Catalog *catalog.Catalog // the revision that maps and judges; required
 	Ledger  ledger.Config    // Decide and Woken are set by Open
 	Log     *slog.Logger     // default: nothing
+	// Node names this process among those on one ledger. Default "node".
+	Node string
+	// Systems perform commands, by the names that the catalog gives them. Steps of
+	// others wait.
+	Systems map[string]Follower
 }
 
 // Flow takes messages in and puts them on record.
@@ -31,6 +36,9 @@ type Flow struct {
 	ledger  *ledger.Ledger
 	log     *slog.Logger
 	catalog atomic.Pointer[catalog.Catalog]
+
+	node       string
+	performers map[string]*performer // by system
 
 	released chan struct{} // closed when the catalog's revision is on record
 	ended    chan struct{} // closed when Run returns
@@ -50,7 +58,13 @@ func Open(ctx context.Context, cfg Config) (*Flow, error) {
 	}
 	f := &Flow{log: cfg.Log, woken: map[string]bool{}, wake: make(chan struct{}, 1), released: make(chan struct{}), ended: make(chan struct{})}
 	f.catalog.Store(cfg.Catalog)
+	if f.node = cfg.Node; f.node == "" {
+		f.node = "node"
+	}
+	f.performers = f.newPerformers(cfg.Systems)
+	cfg.Ledger.Due = f.poke
 	cfg.Ledger.Decide = func(w *ledger.Working, e *ledger.Entry) ledger.Decision { return Decide(f.catalog.Load(), w, e) }
+	cfg.Ledger.Concerns = func(d *ledger.Draft) []string { return concerns(f.catalog.Load(), d) }
 	cfg.Ledger.Woken = f.Wake
 	if cfg.Ledger.Log == nil {
 		cfg.Ledger.Log = cfg.Log
@@ -81,7 +95,12 @@ func (f *Flow) Run(ctx context.Context) error {
 	err := f.release(context.WithoutCancel(ctx))
 	if err == nil {
 		close(f.released)
+		var performing sync.WaitGroup
+		for _, p := range f.performers {
+			performing.Go(func() { p.run(ctx) })
+		}
 		f.heal(ctx) // returns when ctx ends
+		performing.Wait()
 	}
 	stop() // the healer is done: nothing of ours is submitted any more
 	return errors.Join(err, <-committed)

@@ -2,9 +2,9 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gapless/gapless/fault"
@@ -75,12 +75,12 @@ func (f *Flow) sweep(ctx context.Context, classes ...fault.Class) {
 		var keys []string
 		for _, x := range held {
 			if slices.Contains(classes, x.Reason.Class) {
-				keys = append(keys, keyOf(x.Message))
+				keys = append(keys, x.Key())
 			}
 		}
 		f.again(ctx, keys)
 		last := held[len(held)-1]
-		page.After, page.Behind = last.Raised, keyOf(last.Message)
+		page.After, page.Behind = last.Raised, last.Key()
 	}
 }
 
@@ -90,10 +90,28 @@ func (f *Flow) again(ctx context.Context, keys []string) {
 		if ctx.Err() != nil {
 			return
 		}
-		if _, err := f.Retry(ctx, key); err != nil && ctx.Err() == nil {
-			f.log.WarnContext(ctx, "held message cannot be taken in again; it is looked at later", slog.String("message", key), slog.Any("error", err))
+		if err := f.goOn(ctx, key); err != nil && ctx.Err() == nil {
+			f.log.WarnContext(ctx, "what was held cannot go on; it is looked at later", slog.String("key", key), slog.Any("error", err))
 		}
 	}
+}
+
+// goOn lets a held message or a held step go on, whichever the key is of. A step
+// that a system has refused is not sent again without a person.
+func (f *Flow) goOn(ctx context.Context, key string) error {
+	_, err := f.Retry(ctx, key)
+	if !errors.Is(err, fault.NotFound) {
+		return err
+	}
+	step, err := f.ledger.Step(ctx, key)
+	if err != nil || step.Status != ledger.StepHeld || step.Attempts > 0 {
+		return err
+	}
+	err = f.Resolve(ctx, Resolution{Command: key, By: ledger.Principal{Name: "hub@" + f.node}, How: Resume})
+	if errors.Is(err, fault.InvalidRequest) {
+		return nil // it has moved on meanwhile
+	}
+	return err
 }
 
 // Retry takes a held message in again from its raw content. A message that is
@@ -118,10 +136,4 @@ func (f *Flow) Retry(ctx context.Context, key string) (Answer, error) {
 		return Answer{}, fault.Wrap("flow.Retry", fault.NotReadable, "", err)
 	}
 	return f.one(ctx, arrival{Message: m, record: record})
-}
-
-// keyOf is the key of a message version.
-func keyOf(id string) string {
-	key, _, _ := strings.Cut(id, ".")
-	return key
 }

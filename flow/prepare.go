@@ -51,6 +51,9 @@ func (f *Flow) prepare(ctx context.Context, a arrival, attempt int) (*ledger.Ent
 	p.e.Attempt = attempt
 	outputs, failed := p.outputs()
 	p.e.Message = a.Message
+	if failed == nil && len(p.e.Settlements) > 0 {
+		return p.e, nil // an echo: what it tells is on record as ours already
+	}
 	for i := 0; failed == nil && i < len(outputs); i++ {
 		failed = p.draft(&outputs[i])
 	}
@@ -139,6 +142,9 @@ func (p *preparation) mapped() ([]output, *fault.Fault) {
 	if f := p.plant(); f != nil {
 		return nil, f
 	}
+	if echo, f := p.echo(m.Mapping); f != nil || echo {
+		return nil, f
+	}
 	lookups, f := p.lookups(m.Mapping)
 	if f != nil {
 		return nil, f
@@ -191,7 +197,7 @@ func (p *preparation) draft(o *output) *fault.Fault {
 	if !ok {
 		return fault.New("flow.draft", fault.TypeUnknown, "type", "%s version %d", o.Type, o.Version)
 	}
-	if !p.cat.MayAssert(p.a.System, o.Type, p.a.Plant) {
+	if p.a.System != hubSystem && !p.cat.MayAssert(p.a.System, o.Type, p.a.Plant) {
 		return fault.New("flow.draft", fault.AuthorityMissing, "type", "%s may not report %s for plant %s", p.a.System, o.Type, p.a.Plant)
 	}
 	d := ledger.Draft{Amends: o.Amends}

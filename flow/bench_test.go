@@ -1,0 +1,116 @@
+package flow_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/gapless/gapless/connector"
+	"github.com/gapless/gapless/connector/simulated"
+	"github.com/gapless/gapless/flow"
+	"github.com/gapless/gapless/ledger"
+)
+
+// instant is a system that answers at once.
+func instant(b *testing.B) (*simulated.System, flow.Follower) {
+	b.Helper()
+	s, err := simulated.New(simulated.Config{Class: connector.Findable, Now: time.Now})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s, flow.Follower{System: s, Traits: s.Traits(), Concurrency: 64}
+}
+
+// onEachDatabase runs a benchmark on SQLite, and on PostgreSQL where there is one.
+func onEachDatabase(b *testing.B, bench func(b *testing.B, dsn string)) {
+	b.Run("sqlite", func(b *testing.B) { bench(b, filepath.Join(b.TempDir(), "gapless.db")) })
+	b.Run("postgres", func(b *testing.B) {
+		if os.Getenv("GAPLESS_TEST_POSTGRES") == "" {
+			b.Skip("no PostgreSQL: GAPLESS_TEST_POSTGRES is empty")
+		}
+		bench(b, newPostgres(b))
+	})
+}
+
+// lotsMade takes production of so many lots in, in batches, from lot first on.
+func lotsMade(b *testing.B, h *hub, first, n int) {
+	b.Helper()
+	for from := first; from < first+n; from += 100 {
+		var all []doc
+		for i := from; i < min(from+100, first+n); i++ {
+			all = append(all, lotMade(fmt.Sprintf("e%07d", i), fmt.Sprintf("%07d", i), "100"))
+		}
+		if _, err := h.take(events(b, key("graz-mes"), all...)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkSteps is how many steps are performed and settled while everything is on
+// record already, at a system that answers at once.
+func BenchmarkSteps(b *testing.B) {
+	onEachDatabase(b, func(b *testing.B, dsn string) {
+		cfg := flow.Config{Catalog: followingCompany(b), Ledger: ledger.Config{Database: dsn, Clock: time.Now}}
+		h := hubOn(b, cfg)
+		lotsMade(b, h, 0, b.N)
+		h.stop()
+		erp, follower := instant(b)
+		cfg.Systems = map[string]flow.Follower{"erp": follower}
+		b.ResetTimer()
+		x := &following{hub: hubOn(b, cfg)}
+		x.quiet()
+		b.StopTimer()
+		b.ReportMetric(float64(len(erp.Books()))/b.Elapsed().Seconds(), "steps/s")
+	})
+}
+
+// BenchmarkFollow is a transaction from its first event to its last command: what
+// is made is received, and a release follows to the stock of the ERP and the
+// warehouse.
+func BenchmarkFollow(b *testing.B) {
+	onEachDatabase(b, func(b *testing.B, dsn string) {
+		_, erp := instant(b)
+		_, wms := instant(b)
+		x := &following{hub: hubOn(b, flow.Config{
+			Catalog: followingCompany(b), Ledger: ledger.Config{Database: dsn, Clock: time.Now},
+			Systems: map[string]flow.Follower{"erp": erp, "graz-wms": wms},
+		})}
+		b.ResetTimer()
+		for from := 0; from < b.N; from += 100 {
+			n := min(100, b.N-from)
+			lotsMade(b, x.hub, from, n)
+			var all []doc
+			for i := from; i < from+n; i++ {
+				all = append(all, lotReleased(fmt.Sprintf("q%07d", i), fmt.Sprintf("%07d", i)))
+			}
+			if _, err := x.take(events(b, key("qms"), all...)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		x.quiet()
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "transactions/s")
+	})
+}
+
+// BenchmarkRecordedToSent is how long it takes from the commit of an event until its
+// command has been performed, one after the other.
+func BenchmarkRecordedToSent(b *testing.B) {
+	_, erp := instant(b)
+	x := &following{hub: hubOn(b, flow.Config{
+		Catalog: followingCompany(b), Ledger: ledger.Config{Database: filepath.Join(b.TempDir(), "gapless.db"), Clock: time.Now},
+		Systems: map[string]flow.Follower{"erp": erp},
+	})}
+	for b.Loop() {
+		n := x.Ledger().Counts().Settled
+		lotsMade(b, x.hub, int(n), 1)
+		for {
+			moved := x.Ledger().Moved()
+			if x.Ledger().Counts().Settled > n {
+				break
+			}
+			<-moved
+		}
+	}
+}

@@ -1,0 +1,288 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gapless/gapless/catalog"
+	"github.com/gapless/gapless/connector"
+	"github.com/gapless/gapless/fault"
+	"github.com/gapless/gapless/flow"
+	"github.com/gapless/gapless/ledger"
+)
+
+const lotPlan = `
+plan: lot-to-stock
+title: What is made is received, and its stock follows the decisions of quality
+key: lot
+reactions:
+  receive:
+    on: [production.completed]
+    do: {system: erp, command: receive-goods}
+    within: 5m
+    amend: {command: correct-receipt, with: delta}
+    undo: {command: reverse-receipt}
+  status:
+    ensure: stock-status
+    from: [lot.released, lot.rejected, hold.placed, hold.lifted, inspection.decided]
+    wanted:
+      - {open: [holds], is: blocked}
+      - {status: [rejected], is: blocked}
+      - {status: [released], is: free}
+      - {is: quality}
+    after: [receive]
+    in: [erp, wms]
+    within: 1m
+complete: {applied: [receive], settled: [status]}
+cases:
+  - name: made
+    story:
+      - {event: e1, type: production.completed, at: "2026-03-02T08:00:00Z"}
+      - steps: [{reaction: receive, status: due}]
+`
+
+// books is a system that keeps books of what it has done, and lets a test choose
+// what happens to a command. It honours no key, but shows what it has done.
+type books struct {
+	mu     sync.Mutex
+	posted []posting
+	fate   func(cmd connector.Command) fate // nil: all goes well
+	number int
+}
+
+type posting struct {
+	key, name, subject, wanted string
+	request                    map[string]any
+	number                     string
+}
+
+type fate int
+
+const (
+	well       fate = iota
+	lostBefore      // nothing is done, and no answer comes
+	lostAfter       // it is done, and no answer comes
+	notSent
+	refuses
+)
+
+func (b *books) Perform(_ context.Context, cmd connector.Command) (connector.Outcome, error) {
+	if err := cmd.InTime(time.Now()); err != nil {
+		return connector.Outcome{}, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	what := well
+	if b.fate != nil {
+		what = b.fate(cmd)
+	}
+	switch what {
+	case lostBefore:
+		return connector.Outcome{}, errors.New("connection reset by peer")
+	case notSent:
+		return connector.Outcome{}, connector.NotSent("books", fault.SystemDown, errors.New("connection refused"))
+	case refuses:
+		return connector.Outcome{Status: connector.Refused, Reason: fault.PeriodClosed, Text: "Period 2026/03 is closed"}, nil
+	case well, lostAfter:
+	}
+	b.number++
+	number := fmt.Sprintf("50000%05d", b.number)
+	wanted, _ := cmd.Request["wanted"].(string)
+	b.posted = append(b.posted, posting{cmd.Key, cmd.Name, string(cmd.Subject), wanted, cmd.Request, number})
+	if what == lostAfter {
+		return connector.Outcome{}, errors.New("timeout awaiting response headers")
+	}
+	return connector.Outcome{Status: connector.Applied, Documents: []connector.Document{{Number: number, Kind: "material-document"}}}, nil
+}
+
+func (b *books) Find(_ context.Context, cmd connector.Command) (connector.Finding, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range b.posted {
+		if p.key == cmd.Key {
+			return connector.Finding{Status: connector.FoundApplied, Documents: []connector.Document{{Number: p.number, Kind: "material-document"}}}, nil
+		}
+	}
+	return connector.Traits{Class: connector.Findable, Settles: time.Millisecond}.Missing(cmd, today.Add(1000*time.Hour)), nil
+}
+
+// lines are the postings in short, in order.
+func (b *books) lines() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := []string{}
+	for _, p := range b.posted {
+		line := p.name + " " + p.subject
+		if p.wanted != "" {
+			line += " " + p.wanted
+		}
+		all = append(all, line)
+	}
+	return all
+}
+
+// following is a hub with a plan, an ERP and a WMS.
+type following struct {
+	*hub
+	erp, wms *books
+}
+
+func newFollowing(t testing.TB) *following {
+	t.Helper()
+	x := &following{erp: &books{}, wms: &books{}}
+	follower := func(b *books) flow.Follower {
+		return flow.Follower{System: b, Traits: connector.Traits{Class: connector.Findable, Settles: time.Millisecond, KeyCarrier: "reference"}, SendWithin: time.Second, Wait: 10 * time.Millisecond}
+	}
+	x.hub = hubOn(t, flow.Config{
+		Catalog: followingCompany(t),
+		Ledger:  ledger.Config{Database: filepath.Join(t.TempDir(), "gapless.db")},
+		Systems: map[string]flow.Follower{"erp": follower(x.erp), "graz-wms": follower(x.wms)},
+	})
+	return x
+}
+
+// followingCompany is the company with a plan and a warehouse.
+func followingCompany(t testing.TB) *catalog.Catalog {
+	t.Helper()
+	return company(t, map[string]string{
+		"plans/lot-to-stock.yaml": lotPlan,
+		"systems/graz-wms.yaml":   "system: graz-wms\ntitle: Warehouse\nroles: [wms]\nplants: [graz]\n",
+	})
+}
+
+// quiet waits until nothing is to be performed any more.
+func (x *following) quiet() {
+	x.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for tick := time.NewTicker(5 * time.Millisecond); ; <-tick.C {
+		open := 0
+		err := x.Ledger().Read(x.t.Context(), func(ctx context.Context, r *ledger.Reader) error {
+			return r.Query(ctx, "select count(*) from command_keys where status in ('due', 'sent')", nil, func(row ledger.Row) error { return row.Scan(&open) })
+		})
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		if open == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			x.t.Fatalf("%d steps are still under way", open)
+		}
+	}
+}
+
+// lotMade is production of a lot.
+func lotMade(id, lot, good string, more ...doc) doc {
+	return cloud("graz-mes", id, "production.completed", "2026-03-02T08:00:00+01:00", doc{
+		"order":   "order/1",
+		"outputs": []any{doc{"role": "main", "material": "material/M-100", "lot": "lot/M-100/" + lot, "quantity": doc{"value": good, "unit": "H87"}}},
+	}, more...)
+}
+
+func quality(id, typ, at string, data doc) doc { return cloud("qms", id, typ, at, data) }
+
+func lotReleased(id, lot string) doc {
+	return quality(id, "lot.released", "2026-03-03T08:00:00+01:00", doc{"lot": "lot/M-100/" + lot})
+}
+
+func TestWhatIsMadeIsReceivedAndItsStockFollowsTheDecision(t *testing.T) {
+	x := newFollowing(t)
+	x.becomes(x.says(lotMade("e1", "4711", "100")), "recorded")
+	x.becomes(x.says(lotReleased("q1", "4711")), "recorded")
+	x.quiet()
+	if diff := cmp.Diff([]string{"receive-goods lot/M-100/4711", "stock-status lot/M-100/4711 free"}, x.erp.lines()); diff != "" {
+		t.Errorf("ERP:\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"stock-status lot/M-100/4711 free"}, x.wms.lines()); diff != "" {
+		t.Errorf("WMS:\n%s", diff)
+	}
+	x.verified()
+}
+
+func TestACorrectionAmendsWhatIsAppliedAndAReversalUndoesIt(t *testing.T) {
+	x := newFollowing(t)
+	x.becomes(x.says(lotMade("e1", "4711", "100")), "recorded")
+	x.quiet()
+	x.becomes(x.says(lotMade("e2", "4711", "90", corrects("e1"))), "recorded")
+	x.quiet()
+	x.becomes(x.says(lotMade("e3", "4711", "90", reverses("e2"))), "recorded")
+	x.quiet()
+	want := []string{"receive-goods lot/M-100/4711", "correct-receipt lot/M-100/4711", "reverse-receipt lot/M-100/4711"}
+	if diff := cmp.Diff(want, x.erp.lines()); diff != "" {
+		t.Errorf("ERP:\n%s", diff)
+	}
+	amendment := x.erp.posted[1].request
+	basis, _ := amendment["basis"].(map[string]any)
+	if documents, _ := basis["documents"].([]any); len(documents) != 1 {
+		t.Errorf("an amendment does not say what it starts from: %v", amendment)
+	}
+	x.verified()
+}
+
+func TestALostAnswerIsAskedForAndNothingIsDoneTwice(t *testing.T) {
+	for name, what := range map[string]fate{"before it was done": lostBefore, "after it was done": lostAfter, "nothing went out": notSent} {
+		t.Run(name, func(t *testing.T) {
+			x := newFollowing(t)
+			x.erp.fate = func(cmd connector.Command) fate {
+				if cmd.Attempt == 1 {
+					return what
+				}
+				return well
+			}
+			x.becomes(x.says(lotMade("e1", "4711", "100")), "recorded")
+			x.quiet()
+			if diff := cmp.Diff([]string{"receive-goods lot/M-100/4711"}, x.erp.lines()); diff != "" {
+				t.Errorf("ERP:\n%s", diff)
+			}
+			x.verified()
+		})
+	}
+}
+
+func TestARefusalStopsItsSubjectOnlyAndIsResumed(t *testing.T) {
+	x := newFollowing(t)
+	closed := true
+	x.erp.fate = func(cmd connector.Command) fate {
+		if closed && cmd.Subject == "lot/M-100/4711" {
+			return refuses
+		}
+		return well
+	}
+	x.becomes(x.says(lotMade("e1", "4711", "100")), "recorded")
+	x.becomes(x.says(lotMade("e2", "4712", "50")), "recorded")
+	x.becomes(x.says(lotReleased("q1", "4711")), "recorded")
+	x.quiet()
+	if diff := cmp.Diff([]string{"receive-goods lot/M-100/4712"}, x.erp.lines()); diff != "" {
+		t.Errorf("ERP:\n%s", diff)
+	}
+	open, err := x.Ledger().Held(t.Context(), ledger.HeldFilter{})
+	if err != nil || len(open) != 1 || open[0].Reason != fault.PeriodClosed || open[0].Detail != "Period 2026/03 is closed" {
+		t.Fatalf("open: %+v, %v", open, err)
+	}
+	x.erp.mu.Lock()
+	closed = false
+	x.erp.mu.Unlock()
+	person := ledger.Principal{Name: "anna", Kind: ledger.PersonKind}
+	if err := x.Resolve(t.Context(), flow.Resolution{Command: open[0].Step, By: person, How: flow.Resume}); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Resolve(t.Context(), flow.Resolution{Command: open[0].Step, By: person, How: flow.Resume}); !errors.Is(err, fault.InvalidRequest) {
+		t.Errorf("resumed twice: %v", err)
+	}
+	x.quiet()
+	if got := x.erp.lines(); !slices.Contains(got, "receive-goods lot/M-100/4711") || !slices.Contains(got, "stock-status lot/M-100/4711 free") {
+		t.Errorf("ERP: %q", got)
+	}
+	if open, err = x.Ledger().Held(t.Context(), ledger.HeldFilter{}); err != nil || len(open) != 0 {
+		t.Errorf("open afterwards: %+v, %v", open, err)
+	}
+	x.verified()
+}

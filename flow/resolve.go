@@ -1,0 +1,124 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/gapless/gapless/event"
+	"github.com/gapless/gapless/fault"
+	"github.com/gapless/gapless/ledger"
+)
+
+// A Resolution is what a person decides about a step that does not go on by itself.
+type Resolution struct {
+	Command   string // key of the command
+	By        ledger.Principal
+	How       How
+	Documents []string // with Done: the numbers that the system gave, where it gave any
+	Why       string   // required for Done and Waive
+}
+
+// How says what is decided.
+type How string
+
+// What can be decided. Resume lets the plan decide anew from the state of now: the
+// step goes out again, or is no longer wanted. Done and NotDone answer what nobody
+// else can: whether an attempt without an answer was performed.
+const (
+	Resume  How = "resume"
+	Done    How = "done"
+	NotDone How = "not-done"
+	Waive   How = "waive" // it is not performed any more
+)
+
+// resolutionMessage is the name of the messages that keep what people decide.
+const resolutionMessage = "resolution"
+
+// Resolve puts on record what a person decides about a step, and what follows.
+func (f *Flow) Resolve(ctx context.Context, r Resolution) error {
+	if err := f.running(ctx); err != nil {
+		return err
+	}
+	step, err := f.ledger.Step(ctx, r.Command)
+	if err != nil {
+		return err
+	}
+	attempts, err := f.ledger.Attempts(ctx, step.Key)
+	if err != nil {
+		return err
+	}
+	outcome, err := r.outcome(&step, slices.ContainsFunc(attempts, func(a ledger.Attempt) bool {
+		return a.Outcome == ledger.AttemptOpen || a.Outcome == ledger.AttemptUnknown
+	}))
+	if err != nil {
+		return err
+	}
+	a, err := f.resolution(&step, &r)
+	if err != nil {
+		return err
+	}
+	e := newEntry(f.Catalog())
+	e.Message = a.Message
+	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, Outcome: outcome, From: step.Status, Words: r.Why}
+	for _, number := range r.Documents {
+		settlement.Documents = append(settlement.Documents, ledger.StepDocument{Number: number})
+	}
+	e.Settlements = []ledger.Settlement{settlement}
+	result, err := f.ledger.Record(ctx, e)
+	if err != nil {
+		return fmt.Errorf("flow.Resolve: command %s: %w", step.Key, err)
+	}
+	if result.Outcome == ledger.Held { // somebody has decided otherwise about the same state of the step
+		return fault.New("flow.Resolve", fault.InvalidRequest, "command", "somebody else has just decided about command %s: look at it again", step.Key)
+	}
+	return nil
+}
+
+// outcome is what a resolution says of a step; doubtful tells that an attempt may
+// have been done.
+func (r *Resolution) outcome(step *ledger.Step, doubtful bool) (ledger.AttemptOutcome, error) {
+	wrong := func(text string, args ...any) (ledger.AttemptOutcome, error) {
+		return "", fault.New("flow.Resolve", fault.InvalidRequest, "command", text, args...)
+	}
+	switch {
+	case !step.Status.Stuck():
+		return wrong("command %s is %s: only what is held, refused or partly applied waits for a person", step.Key, step.Status)
+	case r.Why == "" && r.How != Resume:
+		return wrong("say why")
+	case r.How == Resume && doubtful:
+		return wrong("an attempt may have been done: find out at %s and answer done or not-done", step.System)
+	case (r.How == Done || r.How == NotDone) && !doubtful:
+		return wrong("no attempt of it is in doubt: resume or waive it")
+	case r.How != Done && len(r.Documents) > 0:
+		return wrong("documents belong to done")
+	}
+	switch r.How {
+	case Resume, NotDone:
+		return ledger.AttemptAbsent, nil
+	case Done:
+		return ledger.AttemptApplied, nil
+	case Waive:
+		return ledger.AttemptWaived, nil
+	}
+	return wrong("%.40q is none of resume, done, not-done, waive", r.How)
+}
+
+// resolution is the message that keeps what was decided, by whom and why.
+func (f *Flow) resolution(step *ledger.Step, r *Resolution) (arrival, error) {
+	documents := make([]any, len(r.Documents))
+	for i, number := range r.Documents {
+		documents[i] = number
+	}
+	record := map[string]any{"command": step.Key, "how": string(r.How), "why": r.Why, "by": r.By.Name, "documents": documents, "status": string(step.Status)}
+	a := arrival{record: record}
+	a.System, a.Name = hubSystem, resolutionMessage
+	a.ID = fmt.Sprintf("%s/%d", step.Key, step.Changed.UnixMicro()) // one for each time that it stands still
+	a.Plant, a.ContentType, a.Channel, a.Principal, a.Received = step.Plant, "application/json", "resolution", r.By.Name, f.ledger.Now()
+	var err error
+	if a.Body, err = event.Canonical(record); err != nil {
+		return a, fmt.Errorf("flow.Resolve: %w", err)
+	}
+	a.Digest, err = event.Digest(record)
+	return a, err
+}
