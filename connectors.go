@@ -14,6 +14,7 @@ import (
 	"github.com/gapless/gapless/connector/file"
 	"github.com/gapless/gapless/connector/rest"
 	"github.com/gapless/gapless/connector/simulated"
+	"github.com/gapless/gapless/flow"
 	"github.com/gapless/gapless/mapping"
 )
 
@@ -22,6 +23,7 @@ type Connected struct {
 	Name        string
 	System      connector.System // nil where it performs no commands
 	Traits      connector.Traits
+	Timeout     time.Duration    // of an attempt; 0 is the flow's default
 	Source      connector.Source // nil where nothing is fetched from it
 	Concurrency int              // attempts at a time; 0 is no bound
 	Rate        catalog.Rate     // zero is no bound
@@ -89,6 +91,11 @@ func (c *Connected) rest(cat *catalog.Catalog, s *catalog.System, secret func(ca
 		}
 	}
 	var err error
+	if strings.HasPrefix(def.URL, "env:") {
+		if config.URL, err = secret(catalog.SecretRef(def.URL)); err != nil {
+			return fmt.Errorf("url: %w", err)
+		}
+	}
 	if def.Auth.Secret != "" {
 		if config.Auth.Secret, err = secret(def.Auth.Secret); err != nil {
 			return err
@@ -107,8 +114,24 @@ func (c *Connected) rest(cat *catalog.Catalog, s *catalog.System, secret func(ca
 	if err != nil {
 		return err
 	}
-	c.System, c.Traits = system, system.Traits()
+	c.System, c.Traits, c.Timeout = system, system.Traits(), config.Timeout
 	return nil
+}
+
+// followers are the systems that perform commands, as the flow treats them.
+func followers(connected []Connected) map[string]flow.Follower {
+	all := map[string]flow.Follower{}
+	for _, c := range connected {
+		if c.System == nil {
+			continue
+		}
+		f := flow.Follower{System: c.System, Traits: c.Traits, Timeout: c.Timeout, Concurrency: c.Concurrency}
+		if c.Rate.Number > 0 {
+			f.Every = c.Rate.Per / time.Duration(c.Rate.Number)
+		}
+		all[c.Name] = f
+	}
+	return all
 }
 
 func (c *Connected) file(def *catalog.ConnectorDefinition, now func() time.Time) error {

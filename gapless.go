@@ -35,6 +35,9 @@ type Config struct {
 	Database string
 	// Name of the ledger, in checkpoints. Default "gapless".
 	Name string
+	// Node names this process among those that share the ledger, in attempts. Default
+	// the machine's name and the process id.
+	Node string
 	// Listen is the address and port. Default 127.0.0.1:8470; port 0 takes a free one.
 	Listen string
 	// Listener, where it is given, is open already and takes the place of Listen. Run
@@ -94,6 +97,13 @@ func (c Config) withDefaults() (Config, error) {
 	c.CheckpointEvery = cmp.Or(c.CheckpointEvery, 10*time.Minute)
 	c.PollEvery = cmp.Or(c.PollEvery, 5*time.Second)
 	c.Version = cmp.Or(c.Version, "dev")
+	if c.Node == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "node" // a name is for people; the process id tells nodes apart
+		}
+		c.Node = fmt.Sprintf("%s/%d", host, os.Getpid())
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -155,7 +165,7 @@ func Run(ctx context.Context, cfg Config) error {
 // finds it complete.
 func open(ctx context.Context, cfg Config) (*hub, error) {
 	f, err := flow.Open(ctx, flow.Config{
-		Catalog: cfg.Catalog, Log: cfg.Log,
+		Catalog: cfg.Catalog, Log: cfg.Log, Systems: followers(cfg.Connected), Node: cfg.Node,
 		Ledger: ledger.Config{Database: cfg.Database, Name: cfg.Name, Log: cfg.Log},
 	})
 	if err != nil {

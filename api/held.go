@@ -24,7 +24,17 @@ type Held struct {
 	Next string          `json:"next,omitempty" format:"date-time" doc:"Give it as after for the next page; absent on the last one"`
 }
 
+// held lists the messages that do not go on.
 func (a *API) held(ctx context.Context, who caller, in *heldIn) (Held, error) {
+	return a.openPage(ctx, who, in, "message")
+}
+
+// exceptions lists everything that does not go on: messages and steps.
+func (a *API) exceptions(ctx context.Context, who caller, in *heldIn) (Held, error) {
+	return a.openPage(ctx, who, in, "")
+}
+
+func (a *API) openPage(ctx context.Context, who caller, in *heldIn, about string) (Held, error) {
 	page := Held{Held: []ExceptionView{}}
 	limit, err := in.Limit.upTo(1000, 100)
 	if err != nil {
@@ -39,7 +49,7 @@ func (a *API) held(ctx context.Context, who caller, in *heldIn) (Held, error) {
 	case in.Plant != "" && !who.scope.sees(in.Plant):
 		return page, forbidden("no role at plant %.80q", in.Plant)
 	}
-	filter := ledger.HeldFilter{State: in.State, Plant: in.Plant, System: in.System, Reason: in.Reason, After: after}
+	filter := ledger.HeldFilter{About: about, State: in.State, Plant: in.Plant, System: in.System, Reason: in.Reason, After: after}
 	for len(page.Held) < limit {
 		found, more, err := a.heldPage(ctx, filter, limit)
 		if err != nil {

@@ -137,8 +137,9 @@ func (a *API) traceView(ctx context.Context, who caller, t *report.Trace) (Trace
 			v.Lines = append(v.Lines, eventView(&l.StoredEvent, l.Facts))
 		}
 	}
+	v.Followed, v.Steps = transactionViews(who, t.Followed), stepViews(who, t.Steps)
 	v.Open, v.Ended = visibleExceptions(who, t.Open), visibleExceptions(who, t.Ended)
-	if !own && len(v.Lines) == 0 && len(v.Open) == 0 {
+	if !own && len(v.Lines) == 0 && len(v.Open) == 0 && len(v.Steps) == 0 {
 		return v, notFound("name", "%.120s", t.Name)
 	}
 	for _, act := range t.Acts {

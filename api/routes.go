@@ -73,7 +73,11 @@ func (a *API) routes() {
 	read(a, get("/v1/consumers/{consumer}/cursor", "get-cursor", tagFeed, "How far a consumer has come", ""), a.acknowledged)
 	read(a, operation(http.MethodPost, "/v1/consumers/{consumer}/cursor", "post-cursor", tagFeed, "Acknowledge a cursor",
 		"Keeps how far one of the caller's consumers has come."), a.acknowledge)
-	read(a, get("/v1/held", "list-held", tagHeld, "Held messages", "Exceptions in the order in which they were raised."), a.held)
+	read(a, get("/v1/exceptions", "list-exceptions", tagHeld, "What does not go on", "Exceptions about messages and commands, in the order in which they were raised."), a.exceptions)
+	read(a, get("/v1/commands/{command}", "get-command", tagHeld, "One command", "A step with every attempt at it and the system's own words."), a.command)
+	read(a, operation(http.MethodPost, "/v1/commands/{command}/resolve", "resolve-command", tagHeld, "Decide about a command that does not go on",
+		"resume lets the plan decide anew; done and not-done answer whether an attempt without an answer was performed; waive gives it up. Needs the role operator at its plant."), a.resolve)
+	read(a, get("/v1/held", "list-held", tagHeld, "Held messages", "Exceptions about messages in the order in which they were raised."), a.held)
 	read(a, operation(http.MethodPost, "/v1/held/{message}/retry", "retry-held", tagHeld, "Take a held message in again", "Needs the role operator at its plant."), a.retry)
 	read(a, get("/v1/reports/production", "get-production", tagFigures, "Production and scrap", "Figures as of a position, and how complete they are."), a.production)
 	read(a, get("/v1/reports/production/details", "get-production-details", tagFigures, "The facts behind a figure", ""), a.details)

@@ -137,10 +137,11 @@ func messageView(m *ledger.StoredMessage) MessageView {
 
 // ExceptionView is what stands, or stood, in the way of a message version.
 type ExceptionView struct {
-	Message    string   `json:"message" doc:"Id of the message version"`
+	Message    string   `json:"message,omitempty" doc:"Id of the message version; absent where it is about a command"`
+	Command    string   `json:"command,omitempty" doc:"Key of the command; absent where it is about a message"`
 	Plant      string   `json:"plant,omitempty"`
 	System     string   `json:"system"`
-	Name       string   `json:"name" doc:"Message of the system's mappings"`
+	Name       string   `json:"name" doc:"Of the message, or of the command"`
 	State      string   `json:"state" enum:"open,resolved,waived"`
 	Reason     string   `json:"reason"`
 	Class      string   `json:"class"`
@@ -159,7 +160,7 @@ type ExceptionView struct {
 
 func exceptionView(x *ledger.Exception) ExceptionView {
 	return ExceptionView{
-		Message: x.Message, Plant: x.Plant, System: x.System, Name: x.Name, State: x.State, Reason: x.Reason.Code, Class: string(x.Reason.Class),
+		Message: x.Message, Command: x.Step, Plant: x.Plant, System: x.System, Name: x.Name, State: x.State, Reason: x.Reason.Code, Class: string(x.Reason.Class),
 		Title: x.Reason.Title, Field: x.Field, Ref: string(x.Ref), Detail: x.Detail, Remedy: x.Reason.Remedy, Owner: x.Owner,
 		Raised: utc(x.Raised), Deadline: utc(x.Deadline), Ended: utc(x.Ended), Resolution: x.Resolution, Waits: x.Waits,
 	}
@@ -182,6 +183,8 @@ type TraceView struct {
 	State        map[string]any    `json:"state,omitempty"`
 	Relations    []RelationView    `json:"relations,omitempty" nullable:"false"`
 	Lines        []EventView       `json:"lines" nullable:"false" doc:"Statements in the order in which they were recorded"`
+	Followed     []TransactionView `json:"followed,omitempty" nullable:"false" doc:"Of an object: what other systems have to do because of what is on record"`
+	Steps        []StepView        `json:"steps,omitempty" nullable:"false" doc:"Of an event: the steps that it caused; of a document: those that it was given for"`
 	Open         []ExceptionView   `json:"open,omitempty" nullable:"false"`
 	Ended        []ExceptionView   `json:"ended,omitempty" nullable:"false"`
 	Messages     []MessageView     `json:"messages,omitempty" nullable:"false" doc:"Of a message: its versions"`

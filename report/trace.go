@@ -17,6 +17,8 @@ type Trace struct {
 	State     map[string]any         `json:"state,omitempty"`
 	Relations []ledger.Related       `json:"relations,omitempty"`
 	Lines     []Line                 `json:"lines"`
+	Followed  []Followed             `json:"followed,omitempty"` // of an object: what other systems had to do
+	Steps     []Step                 `json:"steps,omitempty"`    // of an event: those that it caused; of a document: those it was given for
 	Open      []ledger.Exception     `json:"open,omitempty"`
 	Ended     []ledger.Exception     `json:"ended,omitempty"`
 	Messages  []ledger.StoredMessage `json:"messages,omitempty"` // of a message: its versions
@@ -70,6 +72,12 @@ func traceObject(ctx context.Context, l *ledger.Ledger, name string) (Trace, err
 		return t, notFound(name)
 	}
 	t.State = object.State
+	if t.Followed, err = followed(ctx, l, ref); err != nil {
+		return t, err
+	}
+	if t.Steps, err = stepsOfDocument(ctx, l, ref); err != nil {
+		return t, err
+	}
 	if t.Relations, err = l.Relations(ctx, ref, traceLimit); err != nil {
 		return t, err
 	}
@@ -94,6 +102,15 @@ func traceEvent(ctx context.Context, l *ledger.Ledger, name string, n int, state
 		return t, err
 	}
 	for _, s := range statements {
+		caused, err := l.StepsBecauseOf(ctx, s.ID())
+		if err != nil {
+			return t, err
+		}
+		steps, err := traced(ctx, l, caused)
+		if err != nil {
+			return t, err
+		}
+		t.Steps = append(t.Steps, steps...)
 		if err := t.addExceptions(ctx, l, s.Message); err != nil {
 			return t, err
 		}

@@ -195,9 +195,24 @@ func (h *client) get(ctx context.Context, route string, query url.Values, into a
 }
 
 func (h *client) call(ctx context.Context, method, route string, into any) error {
-	r, err := h.request(ctx, method, route, h.keys.first(), nil)
+	return h.send(ctx, method, route, nil, into)
+}
+
+// send is call with a JSON document.
+func (h *client) send(ctx context.Context, method, route string, document, into any) error {
+	var body []byte
+	var err error
+	if document != nil {
+		if body, err = json.Marshal(document); err != nil {
+			return err
+		}
+	}
+	r, err := h.request(ctx, method, route, h.keys.first(), body)
 	if err != nil {
 		return err
+	}
+	if document != nil {
+		r.Header.Set("Content-Type", "application/json")
 	}
 	response, err := h.do(r)
 	if err != nil {

@@ -280,7 +280,7 @@ func (d *demo) send(ctx context.Context, s *sender) (*account, error) {
 // settle waits until nothing goes on by itself any more, for a few seconds at most.
 func settle(ctx context.Context, h *client) error {
 	for range 50 {
-		all, err := allHeld(ctx, h, values())
+		all, err := allHeld(ctx, h, "/v1/held", values())
 		if err != nil {
 			return err
 		}

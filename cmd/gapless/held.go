@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +14,7 @@ import (
 
 func (c *cli) heldCommand() *cobra.Command {
 	var n connection
-	var plant, system, reason string
+	f := &openFilter{}
 	cmd := &cobra.Command{
 		Use:   "held",
 		Short: "list what is held, why, and what to do about it",
@@ -25,38 +26,48 @@ it; the rest is corrected at its source and sent again, or retried.`,
   gapless held --plant graz --reason identifier_unknown
   gapless held retry 6f0c2f9a52d44a6cbd1e5ef2a3cf7b10`,
 		Args: arguments(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			h, err := n.client()
-			if err != nil {
-				return err
-			}
-			all, err := allHeld(cmd.Context(), h, values("plant", plant, "system", system, "reason", reason))
-			if err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(map[string]any{"held": all})
-			}
-			c.printHeld(all)
-			return nil
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.listOpen(cmd.Context(), &n, "/v1/held", f) },
 	}
 	n.flags(cmd)
-	flags := cmd.Flags()
-	flags.StringVar(&plant, "plant", "", "only this `PLANT`")
-	flags.StringVar(&system, "system", "", "only messages of this `SYSTEM`")
-	flags.StringVar(&reason, "reason", "", "only this `REASON`")
+	f.flags(cmd)
 	cmd.AddCommand(c.retryCommand())
 	return cmd
 }
 
+// openFilter chooses exceptions.
+type openFilter struct{ plant, system, reason string }
+
+func (f *openFilter) flags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.plant, "plant", "", "only this `PLANT`")
+	flags.StringVar(&f.system, "system", "", "only what is of this `SYSTEM`")
+	flags.StringVar(&f.reason, "reason", "", "only this `REASON`")
+}
+
+// listOpen lists what a route answers, page by page.
+func (c *cli) listOpen(ctx context.Context, n *connection, route string, f *openFilter) error {
+	h, err := n.client()
+	if err != nil {
+		return err
+	}
+	all, err := allHeld(ctx, h, route, values("plant", f.plant, "system", f.system, "reason", f.reason))
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.printJSON(map[string]any{strings.TrimPrefix(route, "/v1/"): all})
+	}
+	c.printHeld(all)
+	return nil
+}
+
 // allHeld reads every page.
-func allHeld(ctx context.Context, h *client, query url.Values) ([]api.ExceptionView, error) {
+func allHeld(ctx context.Context, h *client, route string, query url.Values) ([]api.ExceptionView, error) {
 	all := []api.ExceptionView{}
 	query.Set("limit", "1000")
 	for {
 		var page api.Held
-		if err := h.get(ctx, "/v1/held", query, &page); err != nil {
+		if err := h.get(ctx, route, query, &page); err != nil {
 			return nil, err
 		}
 		all = append(all, page.Held...)
@@ -83,7 +94,7 @@ func (c *cli) printHeld(all []api.ExceptionView) {
 		}
 		counts[g]++
 	}
-	t := newTable(">held", "reason", "class", "message", "for")
+	t := newTable(">held", "reason", "class", "of", "for")
 	for _, g := range groups {
 		t.add(count(counts[g]), g.reason, g.class, g.system, g.owner)
 	}

@@ -77,6 +77,7 @@ func printTrace(w io.Writer, t *api.TraceView) {
 	for i := range t.Lines {
 		printLine(w, &t.Lines[i], t.Lines[:i])
 	}
+	printFollowed(w, t)
 	if t.More {
 		fmt.Fprintln(w, "... the history is longer: see /v1/objects/history")
 	}
@@ -143,7 +144,7 @@ func printOpen(w io.Writer, title string, all []api.ExceptionView) {
 }
 
 func printException(w io.Writer, x *api.ExceptionView) {
-	fmt.Fprintf(w, "  %s of %s/%s: %s (%s)%s\n", x.Message, x.System, x.Name, x.Title, x.Reason, where(x))
+	fmt.Fprintf(w, "  %s of %s/%s: %s (%s)%s\n", cmp.Or(x.Message, x.Command), x.System, x.Name, x.Title, x.Reason, where(x))
 	if x.Detail != "" {
 		fmt.Fprintf(w, "    %s\n", x.Detail)
 	}

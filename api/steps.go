@@ -1,0 +1,155 @@
+package api
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gapless/gapless/flow"
+	"github.com/gapless/gapless/ledger"
+	"github.com/gapless/gapless/report"
+)
+
+// TransactionView is what a plan makes of the events about one object.
+type TransactionView struct {
+	Plan     string         `json:"plan"`
+	Object   string         `json:"object"`
+	Complete bool           `json:"complete" doc:"Everything that the plan asks for is done"`
+	Changed  string         `json:"changed" format:"date-time"`
+	Steps    []StepView     `json:"steps" nullable:"false" doc:"In the order in which they were decided"`
+	Expected []ExpectedView `json:"expected,omitempty" nullable:"false" doc:"What is awaited, and until when"`
+}
+
+// ExpectedView is something that must follow after an event.
+type ExpectedView struct {
+	Name  string `json:"name" example:"quality decision"`
+	After string `json:"after" doc:"Id of the event's statement"`
+	Due   string `json:"due" format:"date-time"`
+}
+
+// StepView is one thing that a system has to do because of an event.
+type StepView struct {
+	Command   string          `json:"command" doc:"The command key: one command, however often it is attempted"`
+	Plan      string          `json:"plan"`
+	Object    string          `json:"object"`
+	Plant     string          `json:"plant"`
+	Reaction  string          `json:"reaction"`
+	System    string          `json:"system,omitempty" doc:"Absent while no system has the role"`
+	Role      string          `json:"role"`
+	Name      string          `json:"name" example:"receive-goods"`
+	Wanted    string          `json:"wanted,omitempty" doc:"The status that it brings about"`
+	Status    string          `json:"status" enum:"waiting,due,sent,accepted,applied,partly-applied,refused,held,superseded,obsolete,reversed,waived,shadow"`
+	Cause     string          `json:"cause" doc:"Id of the event's statement"`
+	Amends    string          `json:"amends,omitempty" doc:"Key of the command that it amends or undoes"`
+	Recorded  string          `json:"recorded" format:"date-time"`
+	Changed   string          `json:"changed" format:"date-time"`
+	Deadline  string          `json:"deadline,omitempty" format:"date-time"`
+	Attempts  []AttemptView   `json:"attempts,omitempty" nullable:"false"`
+	Documents []DocumentView  `json:"documents,omitempty" nullable:"false" doc:"Numbers that the system gave"`
+	Open      []ExceptionView `json:"open,omitempty" nullable:"false"`
+}
+
+// AttemptView is one try of a step.
+type AttemptView struct {
+	Number     int    `json:"number"`
+	Node       string `json:"node"`
+	Begun      string `json:"begun" format:"date-time"`
+	SendBefore string `json:"send_before" format:"date-time" doc:"Nothing of it left the hub later"`
+	Ended      string `json:"ended,omitempty" format:"date-time" doc:"Absent while nothing is known of its end"`
+	Outcome    string `json:"outcome,omitempty" enum:"not-sent,unknown,absent,accepted,applied,partly-applied,refused"`
+	Words      string `json:"words,omitempty" doc:"What the system said, or what stood in the way"`
+}
+
+// DocumentView is a number that a system gave to what it did.
+type DocumentView struct {
+	Number string `json:"number"`
+	Kind   string `json:"kind,omitempty"`
+}
+
+func transactionViews(who caller, all []report.Followed) []TransactionView {
+	var views []TransactionView
+	for i := range all {
+		t := &all[i]
+		if !who.scope.sees(t.Plant) {
+			continue
+		}
+		v := TransactionView{Plan: t.Plan, Object: string(t.Object), Complete: t.Complete, Changed: utc(t.Changed), Steps: append([]StepView{}, stepViews(who, t.Steps)...)}
+		for _, e := range t.Expected {
+			v.Expected = append(v.Expected, ExpectedView{Name: e.Name, After: e.Cause, Due: utc(e.Due)})
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+func stepViews(who caller, all []report.Step) []StepView {
+	var views []StepView
+	for i := range all {
+		if who.scope.sees(all[i].Plant) {
+			views = append(views, stepView(who, &all[i]))
+		}
+	}
+	return views
+}
+
+func stepView(who caller, s *report.Step) StepView {
+	plan, _, _ := strings.Cut(s.Transaction, " ")
+	v := StepView{
+		Command: s.Key, Plan: plan, Object: string(s.Object), Plant: s.Plant, Reaction: s.Reaction, System: s.System, Role: s.Role, Name: s.Command, Wanted: s.Wanted,
+		Status: string(s.Status), Cause: s.Cause, Amends: s.Amends, Recorded: utc(s.Recorded), Changed: utc(s.Changed), Deadline: utc(s.Deadline), Open: visibleExceptions(who, s.Open),
+	}
+	for _, a := range s.Tries {
+		v.Attempts = append(v.Attempts, attemptView(&a))
+	}
+	for _, d := range s.Documents {
+		v.Documents = append(v.Documents, DocumentView(d))
+	}
+	return v
+}
+
+func attemptView(a *ledger.Attempt) AttemptView {
+	return AttemptView{Number: a.Number, Node: a.Node, Begun: utc(a.Begun), SendBefore: utc(a.SendBefore), Ended: utc(a.Ended), Outcome: string(a.Outcome), Words: a.Words}
+}
+
+// CommandIn names a command.
+type CommandIn struct {
+	Asker
+	Command string `path:"command" doc:"Key of the command, as exceptions and traces name it"`
+}
+
+func (a *API) command(ctx context.Context, who caller, in *CommandIn) (StepView, error) {
+	s, err := report.StepOf(ctx, a.ledger(), in.Command)
+	if err == nil && !who.scope.sees(s.Plant) {
+		err = notFound("command", "%.80s", in.Command)
+	}
+	if err != nil {
+		return StepView{}, err
+	}
+	return stepView(who, &s), nil
+}
+
+type resolveIn struct {
+	CommandIn
+	Body resolution
+}
+
+// resolution is what a person decides about a command.
+type resolution struct {
+	How       string   `json:"how" enum:"resume,done,not-done,waive"`
+	Why       string   `json:"why,omitempty" doc:"Required but for resume; kept on record"`
+	Documents []string `json:"documents,omitempty" nullable:"false" doc:"With done: the numbers that the system gave"`
+}
+
+func (a *API) resolve(ctx context.Context, who caller, in *resolveIn) (StepView, error) {
+	s, err := a.command(ctx, who, &in.CommandIn)
+	if err != nil {
+		return s, err
+	}
+	if !who.May(ledger.Operator, s.Plant) {
+		return s, forbidden("deciding about a command needs the role operator at its plant")
+	}
+	err = a.flow.Resolve(ctx, flow.Resolution{Command: in.Command, By: who.Principal, How: flow.How(in.Body.How), Why: in.Body.Why, Documents: in.Body.Documents})
+	if err != nil {
+		return s, err
+	}
+	return a.command(ctx, who, &in.CommandIn)
+}

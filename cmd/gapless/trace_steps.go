@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/gapless/gapless/api"
+)
+
+// printFollowed prints what other systems had to do: the transactions of an
+// object, or the steps of an event or a document.
+func printFollowed(w io.Writer, t *api.TraceView) {
+	for i := range t.Followed {
+		f := &t.Followed[i]
+		state := "goes on"
+		if f.Complete {
+			state = "complete"
+		}
+		fmt.Fprintf(w, "\nfollowed by %s: %s\n", f.Plan, state)
+		for j := range f.Steps {
+			printStep(w, &f.Steps[j])
+		}
+		for _, e := range f.Expected {
+			fmt.Fprintf(w, "  expected: %s until %s, after event %s\n", e.Name, e.Due, e.After)
+		}
+	}
+	if len(t.Steps) > 0 {
+		fmt.Fprintln(w, "\nfollowed by")
+	}
+	for i := range t.Steps {
+		printStep(w, &t.Steps[i])
+	}
+}
+
+// printStep prints one step: what is asked of whom and how far it is, then every
+// attempt with the system's own words, and what is open.
+func printStep(w io.Writer, s *api.StepView) {
+	system := s.System
+	if system == "" {
+		system = "role " + s.Role
+	}
+	text := fmt.Sprintf("  %s: %s of %s", s.Status, s.Name, system)
+	if s.Wanted != "" {
+		text += ", wanted " + s.Wanted
+	}
+	var numbers []string
+	for _, d := range s.Documents {
+		numbers = append(numbers, strings.TrimSpace(d.Kind+" "+d.Number))
+	}
+	if len(numbers) > 0 {
+		text += ", document " + strings.Join(numbers, ", ")
+	}
+	fmt.Fprintln(w, text)
+	fmt.Fprintf(w, "    because of event %s, decided %s, command %s\n", s.Cause, s.Recorded, s.Command)
+	if s.Amends != "" {
+		fmt.Fprintf(w, "    amends command %s\n", s.Amends)
+	}
+	for i := range s.Attempts {
+		fmt.Fprintf(w, "    %s\n", attemptText(&s.Attempts[i]))
+	}
+	if s.Deadline != "" && (s.Status == "waiting" || s.Status == "due" || s.Status == "sent") {
+		fmt.Fprintf(w, "    to be done until %s\n", s.Deadline)
+	}
+	for i := range s.Open {
+		printException(w, &s.Open[i])
+	}
+}
+
+func attemptText(a *api.AttemptView) string {
+	text := fmt.Sprintf("attempt %d at %s by %s: ", a.Number, a.Begun, a.Node)
+	switch a.Outcome {
+	case "":
+		text += "under way, nothing of it leaves after " + a.SendBefore
+	case "unknown":
+		text += "no answer; it may have been done"
+	default:
+		text += a.Outcome
+		if a.Ended != "" {
+			text += " " + a.Ended
+		}
+	}
+	if a.Words != "" {
+		text += ": " + a.Words
+	}
+	return text
+}
