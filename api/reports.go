@@ -104,11 +104,20 @@ func (a *API) details(ctx context.Context, who caller, in *detailsIn) (Details, 
 type Account struct {
 	AsOf     string           `json:"as_of" doc:"Cursor of the position"`
 	Messages *int64           `json:"messages,omitempty" doc:"Versions of messages kept; only for those who see all plants"`
+	Echoes   *int64           `json:"echoes,omitempty" doc:"Messages that told of what the hub had asked for, and so made no event; only for those who see all plants"`
 	Events   int64            `json:"events" doc:"Statements in the feeds of the caller's plants, corrections and reversals included"`
 	Plants   map[string]int64 `json:"plants" doc:"Statements by plant"`
 	Held     int64            `json:"held" doc:"Open exceptions"`
 	HeldBy   []HeldCountView  `json:"held_by" nullable:"false"`
+	Steps    []StepTotalView  `json:"steps,omitempty" nullable:"false" doc:"What systems had to do, by status; only for those who see all plants"`
 	Outcomes *Outcomes        `json:"outcomes,omitempty" doc:"Since the program began, through this door; only for those who see all plants"`
+}
+
+// StepTotalView counts the commands with one status.
+type StepTotalView struct {
+	Status string `json:"status"`
+	Steps  int64  `json:"steps"`
+	Oldest string `json:"oldest" format:"date-time" doc:"When the first of them was decided"`
 }
 
 // Outcomes count what became of messages.
@@ -147,7 +156,14 @@ func (a *API) account(ctx context.Context, who caller, _ *Asker) (Account, error
 	if err != nil {
 		return v, err
 	}
-	v.Messages = &totals.Messages
+	v.Messages, v.Echoes = &totals.Messages, &totals.Echoes
+	steps, err := a.ledger().StepTotals(ctx)
+	if err != nil {
+		return v, err
+	}
+	for _, s := range steps {
+		v.Steps = append(v.Steps, StepTotalView{Status: string(s.Status), Steps: s.Steps, Oldest: utc(s.Oldest)})
+	}
 	t := &a.tally
 	v.Outcomes = &Outcomes{t.recorded.Load(), t.corrected.Load(), t.duplicate.Load(), t.held.Load(), t.refused.Load()}
 	return v, nil

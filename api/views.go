@@ -115,6 +115,7 @@ type MessageView struct {
 	Newest      int             `json:"newest" doc:"The newest version"`
 	Effective   int             `json:"effective" doc:"The version whose events stand; 0 while none"`
 	Held        bool            `json:"held" doc:"The newest version is held"`
+	Echo        bool            `json:"echo,omitempty" doc:"It told of what the hub had asked the system to do, and so made no event"`
 	Plant       string          `json:"plant,omitempty"`
 	ContentType string          `json:"content_type"`
 	Channel     string          `json:"channel" doc:"How it came"`
@@ -130,7 +131,7 @@ type MessageView struct {
 
 func messageView(m *ledger.StoredMessage) MessageView {
 	return MessageView{
-		ID: m.StatementID(), System: m.System, Name: m.Name, SourceID: m.ID, Version: m.Version, Newest: m.Newest, Effective: m.Effective, Held: m.Held,
+		ID: m.StatementID(), System: m.System, Name: m.Name, SourceID: m.ID, Version: m.Version, Newest: m.Newest, Effective: m.Effective, Held: m.Held, Echo: m.Echo,
 		Plant: m.Plant, ContentType: m.ContentType, Channel: m.Channel, Principal: m.Principal, Digest: m.Digest, Received: utc(m.Received),
 	}
 }

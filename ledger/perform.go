@@ -164,6 +164,29 @@ func (l *Ledger) CountSteps(ctx context.Context) ([]StepCount, error) {
 	return all, err
 }
 
+// StepTotal counts the steps with one status, those at their end too.
+type StepTotal struct {
+	Status StepStatus
+	Steps  int64
+	Oldest time.Time // when the first of them was decided
+}
+
+// StepTotals counts all steps by status. It walks the table, as Count does.
+func (l *Ledger) StepTotals(ctx context.Context) ([]StepTotal, error) {
+	var all []StepTotal
+	err := l.readWithin(ctx, time.Minute, func(ctx context.Context, r *Reader) error {
+		return r.Query(ctx, "select status, count(*), min(recorded) from command_keys group by status order by status", nil, func(row Row) error {
+			var t StepTotal
+			var oldest int64
+			err := row.Scan(&t.Status, &t.Steps, &oldest)
+			t.Oldest = fromMicros(oldest)
+			all = append(all, t)
+			return err
+		})
+	})
+	return all, err
+}
+
 // StepsByKey are the steps of a system whose command key begins with some digits:
 // a system may carry no more of it.
 func (l *Ledger) StepsByKey(ctx context.Context, system, digits string) ([]Step, error) {

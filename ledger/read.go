@@ -81,7 +81,11 @@ type StoredMessage struct {
 	Effective int  // the version whose events stand; 0 while none
 	Newest    int  // the newest version
 	Erased    bool // the raw content is no longer there
+	Echo      bool // it told of what the hub had asked for, and so made no event
 }
+
+// connectorChannel begins the channel of what the hub itself states of attempts.
+const connectorChannel = "connector:"
 
 // Message is a version of a message by its id; version 0 of a key means the
 // newest. The Body is read only withBody.
@@ -110,15 +114,16 @@ func (l *Ledger) Message(ctx context.Context, id string, withBody bool) (StoredM
 }
 
 const messageQuery = `select m.system, m.name, m.id, m.version, m.plant, m.content_type, m.channel, m.principal, m.digest, m.recorded,
-	i.state, i.effective, i.version from messages m join inbox i on i.key = m.key`
+	i.state, i.effective, i.version, i.events from messages m join inbox i on i.key = m.key`
 
 func scanMessage(r Row) (StoredMessage, error) {
 	var m StoredMessage
 	var recorded int64
-	var state string
+	var state, events string
 	err := r.Scan(&m.System, &m.Name, &m.ID, &m.Version, &m.Plant, &m.ContentType, &m.Channel, &m.Principal, &m.Digest, &recorded,
-		&state, &m.Effective, &m.Newest)
+		&state, &m.Effective, &m.Newest, &events)
 	m.Received, m.Held = fromMicros(recorded), state == "held"
+	m.Echo = !m.Held && events == "" && !strings.HasPrefix(m.Channel, connectorChannel)
 	return m, err
 }
 
@@ -464,6 +469,7 @@ func (l *Ledger) CountHeld(ctx context.Context, about string) ([]HeldCount, erro
 type Totals struct {
 	Messages int64 `json:"messages"` // versions kept
 	Events   int64 `json:"events"`   // statements, corrections and reversals included
+	Echoes   int64 `json:"echoes"`   // messages that told of what the hub had asked for, and so made no event
 	Held     int64 `json:"held"`     // open exceptions
 }
 
@@ -473,8 +479,9 @@ func (l *Ledger) Count(ctx context.Context) (Totals, error) {
 	var t Totals
 	err := l.readWithin(ctx, time.Minute, func(ctx context.Context, r *Reader) error {
 		for query, target := range map[string]*int64{
-			"select count(*) from messages":                        &t.Messages,
-			"select coalesce(sum(last), 0) from feeds":             &t.Events,
+			"select count(*) from messages":            &t.Messages,
+			"select coalesce(sum(last), 0) from feeds": &t.Events,
+			"select count(*) from inbox i where i.state = 'recorded' and i.events = '' and exists (select 1 from messages m where m.key = i.key and m.channel not like '" + connectorChannel + "%')": &t.Echoes,
 			"select count(*) from exceptions where state = 'open'": &t.Held,
 		} {
 			if err := r.tx.QueryRowContext(ctx, query).Scan(target); err != nil {

@@ -69,31 +69,32 @@ func largest(rows []api.FiguresView, of func(*api.FiguresView) string) []api.Fig
 	return all
 }
 
-// verify checks the ledger beside the hub.
-func (a *account) verify(ctx context.Context, data string) error {
+// verified checks the ledger beside the hub, and names the checks.
+func verified(ctx context.Context, data string) ([]string, error) {
 	p := place{data: data}
 	l, err := p.open(ctx, false)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer l.Close()
 	options := ledger.VerifyOptions{}
 	if options.Refold, err = refold(ctx, l); err != nil {
-		return err
+		return nil, err
 	}
 	r, err := l.Verify(ctx, options)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !r.OK() {
-		return errors.New("the ledger is not in order: see `gapless verify`")
+		return nil, errors.New("the ledger is not in order: see `gapless verify`")
 	}
+	var names []string
 	for _, k := range r.Checks {
 		if k.Looked > 0 {
-			a.Verified = append(a.Verified, k.Name)
+			names = append(names, k.Name)
 		}
 	}
-	return nil
+	return names, nil
 }
 
 // topOrders is how many orders are shown to a person.

@@ -88,8 +88,8 @@ func (c *cli) journalCommand() *cobra.Command {
 		Use:   "journal FILE",
 		Short: "check that everything a sender's journal holds is on record",
 		Long: `Check a journal of "gapless send --journal" against the hub: every message that was
-acknowledged must be on record, under the id that was acknowledged, with its events or
-with the reason why it is held; and each row must have been acknowledged as one and the
+acknowledged must be on record, under the id that was acknowledged, with its events, as
+the echo of what the hub had asked for, or with the reason why it is held; and each row must have been acknowledged as one and the
 same message, however often it was sent.
 
 Exit code 3 says that something that was acknowledged is not on record.`,
@@ -120,6 +120,7 @@ type journalCheck struct {
 	Lines    int      `json:"lines"`
 	Messages int      `json:"messages"` // distinct
 	Held     int      `json:"held"`
+	Echoes   int      `json:"echoes"`  // told of what the hub had asked for
 	Missing  []string `json:"missing"` // what is not as it was acknowledged
 }
 
@@ -181,6 +182,8 @@ func (k *journalCheck) message(ctx context.Context, l *journalLine) error {
 		k.Missing = append(k.Missing, fmt.Sprintf("%s row %d: message %s is %s, not %s", l.File, l.Row, l.Message, m.SourceID, l.ID))
 	case m.Held:
 		k.Held++
+	case m.Echo: // what it told was on record already: the hub had asked for it
+		k.Echoes++
 	case len(m.Events) == 0:
 		k.Missing = append(k.Missing, fmt.Sprintf("%s row %d: message %s is neither held nor has it events", l.File, l.Row, l.Message))
 	}

@@ -199,7 +199,8 @@ type change struct {
 
 // A Message is one report to the hub, in the system's own format.
 type Message struct {
-	Name string `json:"message"`
-	Type string `json:"type"` // media type
-	Body string `json:"body"`
+	Name  string    `json:"message"`
+	Type  string    `json:"type"` // media type
+	Body  string    `json:"body"`
+	After time.Time `json:"after,omitzero"` // of the day: it is not reported earlier
 }

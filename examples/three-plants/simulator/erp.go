@@ -65,6 +65,9 @@ func (e *erpBooks) act(a *Act, now time.Time) (change, error) {
 // documents, those too that somebody else had it post.
 func (e *erpBooks) posting(p *Posting) (change, error) {
 	m, err := e.posted(p)
+	if p.Found.After(p.Posted) && p.Reference != "" {
+		m.After = p.Found // it is reported out of the index that the search reads
+	}
 	return change{postingKind, p, []Message{m}}, err
 }
 

@@ -2,7 +2,9 @@ package simulator
 
 import (
 	"encoding/json"
+	"slices"
 	"sync"
+	"time"
 )
 
 // An outbox is what a system has to report, in order, and the journal of what was
@@ -71,24 +73,33 @@ func (o *outbox) wake() {
 	}
 }
 
-// head is the message that is next.
-func (o *outbox) head() (outgoing, bool) {
+// next is the first message whose time has come, at a time of the day. Where there
+// is none, it is how long the next one still has; negative where none waits.
+func (o *outbox) next(now time.Time) (m outgoing, ok bool, wait time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.waiting) == 0 {
-		return outgoing{}, false
+	wait = -1
+	for _, m := range o.waiting {
+		left := m.After.Sub(now)
+		if left <= 0 {
+			return m, true, 0
+		}
+		if wait < 0 || left < wait {
+			wait = left
+		}
 	}
-	return o.waiting[0], true
+	return outgoing{}, false, wait
 }
 
-// acknowledge takes the head out, once its answer is in the journal.
+// acknowledge takes a message out, once its answer is in the journal.
 func (o *outbox) acknowledge(a *Acknowledged) error {
 	if err := o.journal.add(a); err != nil {
 		return err
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.waiting, o.sent = o.waiting[1:], o.sent+1
+	o.waiting = slices.DeleteFunc(o.waiting, func(m outgoing) bool { return m.key == a.Key })
+	o.sent++
 	return nil
 }
 

@@ -26,17 +26,15 @@ type sender struct {
 	key    string
 	http   *http.Client
 	outbox *outbox
+	clock  *clock
 }
 
 // run sends until the context ends.
 func (s *sender) run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		m, ok := s.outbox.head()
+		m, ok, wait := s.outbox.next(s.clock.now())
 		if !ok {
-			select {
-			case <-ctx.Done():
-			case <-s.outbox.more:
-			}
+			s.idle(ctx, wait)
 			continue
 		}
 		a, err := s.deliver(ctx, m)
@@ -51,6 +49,22 @@ func (s *sender) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// idle waits until there may be something to send: when something was put in, or a
+// part of the day has passed, where it is not negative.
+func (s *sender) idle(ctx context.Context, wait time.Duration) {
+	var passed <-chan time.Time
+	if wait >= 0 {
+		timer := time.NewTimer(wait/time.Duration(s.clock.speed) + time.Millisecond)
+		defer timer.Stop()
+		passed = timer.C
+	}
+	select {
+	case <-ctx.Done():
+	case <-s.outbox.more:
+	case <-passed:
+	}
 }
 
 // deliver sends one message until it is acknowledged; nil where the context ended first.

@@ -83,7 +83,7 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: len(c.systems)}}
 	defer client.CloseIdleConnections()
 	for _, s := range c.systems {
-		out := &sender{hub: strings.TrimSuffix(cfg.Hub, "/"), key: cfg.Keys[s.name], http: client, outbox: s.outbox}
+		out := &sender{hub: strings.TrimSuffix(cfg.Hub, "/"), key: cfg.Keys[s.name], http: client, outbox: s.outbox, clock: c.clock}
 		work.start(out.run)
 	}
 	work.start(c.script)

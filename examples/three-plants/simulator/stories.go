@@ -168,9 +168,9 @@ func (d *dayMaker) lockedEarly(start time.Time) {
 	d.add(r.end.Add(4*time.Minute), erpName, Act{Does: LockOrder, Order: r.order, Story: story})
 	d.produce(r, d.quantity(r.material), story)
 	d.finish(r)
-	d.add(r.end.Add(2*time.Hour), erpName, Act{Does: UnlockOrder, Order: r.order, Story: story})
+	d.add(r.end.Add(5*time.Hour), erpName, Act{Does: UnlockOrder, Order: r.order, Story: story})
 	for i := range r.lots {
-		d.quality(r, &r.lots[i], r.end.Add(3*time.Hour), Act{Does: Release})
+		d.quality(r, &r.lots[i], r.end.Add(6*time.Hour), Act{Does: Release})
 	}
 }
 
