@@ -264,3 +264,14 @@ func TestMetricsAreForTheMachineItselfAndForThoseWhoSeeAll(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+func TestWhoDecidesAboutACommandIsKnown(t *testing.T) {
+	h, _ := filled(t)
+	path := "/v1/commands/" + strings.Repeat("0", 64) + "/resolve"
+	for as, status := range map[string]int{"": 401, "linz.operator": 404} {
+		r := h.do(h.request(as, http.MethodPost, path, map[string]string{"Content-Type": "application/json"}, `{"how":"resume"}`))
+		if r.status != status {
+			t.Errorf("%q: %d %s, want %d", as, r.status, r.text, status)
+		}
+	}
+}
