@@ -31,8 +31,12 @@ func (d *dayDemo) books(ctx context.Context) (*companyBooks, error) {
 	if err := d.read(ctx, "/books", &told); err != nil {
 		return nil, err
 	}
-	b := &companyBooks{all: told.Books, locked: map[string]bool{}, ordered: map[string]string{}}
-	for _, one := range told.Books {
+	return booksOf(told.Books), nil
+}
+
+func booksOf(all []simulator.Books) *companyBooks {
+	b := &companyBooks{all: all, locked: map[string]bool{}, ordered: map[string]string{}}
+	for _, one := range all {
 		switch one.Kind {
 		case "erp":
 			b.erp = one
@@ -45,7 +49,7 @@ func (d *dayDemo) books(ctx context.Context) (*companyBooks, error) {
 			}
 		}
 	}
-	return b, nil
+	return b
 }
 
 // orderOf is the order that a ref is about: its own, or that of the lot. A lot's
