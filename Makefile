@@ -66,7 +66,7 @@ test-short: ## the quick tests, without PostgreSQL
 	scripts/gotest ./... -- -short -timeout 5m
 
 .PHONY: demo
-demo: build ## run the made-up company: make demo ARGS="--once"
+demo: build ## play a day of a company with three plants: make demo ARGS="--once"
 	bin/gapless demo $(ARGS)
 
 .PHONY: example-moulding

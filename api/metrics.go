@@ -199,7 +199,7 @@ func (m *ledgerMetrics) Collect(to chan<- prometheus.Metric) {
 	m.collectSteps(ctx, to)
 	held, err := m.ledger.CountHeld(ctx, "")
 	if err != nil {
-		m.log.Warn("exceptions cannot be counted", slog.Any("error", err))
+		m.log.WarnContext(ctx, "exceptions cannot be counted", slog.Any("error", err))
 		to <- prometheus.NewInvalidMetric(m.open, err)
 		return
 	}

@@ -98,11 +98,11 @@ func TestBigTablesArePartitionedByMonthAndNothingFallsBesideThem(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	record(t, l, said(t, "graz", "now", "1"))
+	record(t, l, said(t, "graz", "followed-now", "1"))
 	c.move(60 * 24 * time.Hour)
-	record(t, l, said(t, "graz", "soon", "1"))
+	record(t, l, said(t, "graz", "followed-soon", "1"))
 	c.move(40 * 365 * 24 * time.Hour)
-	record(t, l, said(t, "graz", "far away", "1"))
+	record(t, l, said(t, "graz", "followed-far-away", "1"))
 	for _, table := range partitioned {
 		got := lines(t, l, "select distinct tableoid::regclass::text from "+table+" order by 1")
 		if diff := cmp.Diff([]string{table + "_202603", table + "_202605", table + "_rest"}, got); diff != "" {

@@ -60,7 +60,7 @@ holds it.`,
 	flags.IntVar(&d.orders, "orders", simulator.DefaultOrders, "how many orders each plant works on in the day")
 	flags.StringVar(&d.folder, "data", "gapless-demo", "`FOLDER` to make")
 	flags.BoolVar(&d.monthly, "month", false, "take a plant's month in instead")
-	flags.BoolVar(&d.keep, "keep", false, "go on with the folder of the month before")
+	flags.BoolVar(&d.keep, "keep", false, "with --month: go on with the folder of the month before")
 	declare(cmd, "real", &d.real)
 	return cmd
 }
