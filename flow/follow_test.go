@@ -286,3 +286,61 @@ func TestARefusalStopsItsSubjectOnlyAndIsResumed(t *testing.T) {
 	}
 	x.verified()
 }
+
+const quarantinePlan = `
+plan: quarantine
+title: A plant blocks what is on hold by itself, also while it is cut off
+home: plant
+key: lot
+reactions:
+  block:
+    ensure: stock-status
+    from: [hold.placed, hold.lifted]
+    wanted:
+      - {open: [holds], is: blocked}
+      - {is: quality}
+    in: [wms]
+complete: {settled: [block]}
+cases:
+  - name: on hold
+    plant: graz
+    story:
+      - {event: e1, type: hold.placed, at: "2026-03-02T08:00:00Z", data: {hold: hold/qms/H-1}}
+      - steps: [{reaction: block, wanted: blocked, status: due}]
+`
+
+func TestAPlanThatIsAtHomeAtPlantsKeepsThemApart(t *testing.T) {
+	cat := company(t, map[string]string{
+		"plans/quarantine.yaml": quarantinePlan,
+		"systems/graz-wms.yaml": "system: graz-wms\ntitle: Warehouse\nroles: [wms]\nplants: [graz]\n",
+		"systems/linz-wms.yaml": "system: linz-wms\ntitle: Warehouse\nroles: [wms]\nplants: [linz]\n",
+	})
+	graz, linz := &books{}, &books{}
+	follower := func(b *books) flow.Follower {
+		return flow.Follower{System: b, Traits: connector.Traits{Class: connector.Findable, Settles: time.Millisecond, KeyCarrier: "reference"}}
+	}
+	x := &following{hub: hubOn(t, flow.Config{
+		Catalog: cat, Ledger: ledger.Config{Database: filepath.Join(t.TempDir(), "gapless.db")},
+		Systems: map[string]flow.Follower{"graz-wms": follower(graz), "linz-wms": follower(linz)},
+	})}
+	hold := func(id, plant string) doc {
+		return cloud("qms", id, "hold.placed", "2026-03-03T08:00:00+01:00", doc{
+			"hold": "hold/qms/" + id, "scope": []any{doc{"kind": "lot", "lot": "lot/M-100/4711"}}, "reason": "supplier-notice",
+		}, doc{"plant": plant})
+	}
+	x.becomes(x.says(hold("H-1", "graz")), "recorded")
+	x.quiet()
+	if diff := cmp.Diff([]int{1, 0}, []int{len(graz.lines()), len(linz.lines())}); diff != "" {
+		t.Errorf("blocked at graz and linz:\n%s", diff)
+	}
+	x.becomes(x.says(hold("H-2", "linz")), "recorded")
+	x.quiet()
+	if diff := cmp.Diff([]int{1, 1}, []int{len(graz.lines()), len(linz.lines())}); diff != "" {
+		t.Errorf("blocked at graz and linz:\n%s", diff)
+	}
+	all, err := x.Ledger().TransactionsOf(t.Context(), "lot/M-100/4711")
+	if err != nil || len(all) != 2 || all[0].Plan != "quarantine@graz" || all[1].Plan != "quarantine@linz" {
+		t.Errorf("transactions: %+v, %v", all, err)
+	}
+	x.verified()
+}
