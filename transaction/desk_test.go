@@ -97,6 +97,20 @@ func TestAStatusIsStatedAgainWhereNobodyKnowsWhichCameLast(t *testing.T) {
 	}
 }
 
+func TestAStatusThatWasRefusedBeforeTheReceiptGoesOutAgainAfterIt(t *testing.T) {
+	d := newDesk(t, lotPlan())
+	d.world.State.Open = map[string][]string{"holds": {"H"}}
+	d.happens("stop", "hold.placed", "graz", nil)
+	d.settle(0, transaction.StepRefused)
+	d.settle(1, transaction.StepRefused)
+	d.happens("made", "production.completed", "graz", nil)
+	d.wants("do status blocked of stop in graz-erp: refused", "do status blocked of stop in graz-wms: refused", "do receive of made in graz-erp: due")
+	d.settle(2, transaction.StepApplied) // the warehouse has not refused for want of a receipt in the ERP
+	d.wants("do status blocked of stop in graz-erp: due", "do status blocked of stop in graz-wms: refused", "do receive of made in graz-erp: applied")
+	d.settle(0, transaction.StepRefused)
+	d.wants("do status blocked of stop in graz-erp: refused", "do status blocked of stop in graz-wms: refused", "do receive of made in graz-erp: applied")
+}
+
 func TestAStatusThatWasGivenUpAndAppliedAllTheSameIsPutRight(t *testing.T) {
 	d := newDesk(t, only(lotPlan(), "status", "erp"))
 	d.world.State.Status = "released"

@@ -75,8 +75,27 @@ func (p *Plan) Settle(in Instance, stepKey string, r Result) Instance {
 		in.markReversed(&s)
 		in.markAgain(i)
 		p.markBare(&in, &s)
+		p.letGo(in.Steps, &s)
 	}
 	return in
+}
+
+// letGo lets steps go out again that were refused before a step was applied that they
+// come after: they may have been refused for want of it, as a status of a lot that the
+// system had not yet received. The steps are the instance's own already.
+func (p *Plan) letGo(steps []Step, applied *Step) {
+	if applied.Kind == KindUndo {
+		return
+	}
+	for i := range steps {
+		s := &steps[i]
+		if s.Status != StepRefused || s.Kind == KindUndo || s.System != applied.System {
+			continue
+		}
+		if r := p.reaction(s.Reaction); r != nil && slices.Contains(r.After, applied.Reaction) {
+			s.Status, s.Reason = StepDue, ""
+		}
+	}
 }
 
 // takes says whether a step with all that is known of it takes a result.
