@@ -52,6 +52,7 @@ type dayAccount struct {
 
 	simulator.Faults
 	Kills    int      `json:"kills"`
+	Waiting  int      `json:"waiting"`  // messages of the systems that the hub has not acknowledged
 	Verified []string `json:"verified"` // names of the checks of the ledger, all in order
 
 	Lot      string   `json:"lot"`      // one with a hold
@@ -92,6 +93,11 @@ func (d *dayDemo) account(ctx context.Context) (*dayAccount, error) {
 	if err := d.read(ctx, "/faults", &a.Faults); err != nil {
 		return nil, err
 	}
+	var p simulator.Progress
+	if err := d.read(ctx, "/now", &p); err != nil {
+		return nil, err
+	}
+	a.Waiting = p.Messages - p.Acknowledged
 	a.explore(books)
 	a.PostedTwice, a.Lost, a.BooksEqual = len(a.Twice), len(a.Missing)+len(a.Unexplained), len(a.Unexplained) == 0
 	a.judge(d.orders >= simulator.DefaultOrders && d.speed == simulator.DefaultSpeed)
@@ -216,6 +222,9 @@ func (d *dayDemo) journals(ctx context.Context, a *dayAccount, folder string) er
 		if err != nil {
 			return fmt.Errorf("read the journal of %s: %w", system, err)
 		}
+		a.Books = append(a.Books, comparison{
+			System: system, What: "messages", Against: "ledger", Compared: check.Messages + len(check.Missing), Equal: check.Messages, Unexplained: len(check.Missing),
+		})
 		a.Reported += check.Lines
 		a.Duplicates += bytes.Count(text, []byte(`"outcome":"duplicate"`))
 		a.HeldFirst += bytes.Count(text, []byte(`"outcome":"held"`))
@@ -260,6 +269,7 @@ func (a *dayAccount) judge(usual bool) {
 	fail(a.PostedTwice > 0, "%d were posted twice", a.PostedTwice)
 	fail(len(a.Missing) > 0, "%d were acknowledged and are not on record", len(a.Missing))
 	fail(len(a.Unexplained) > 0, "%d differences between books are not explained", len(a.Unexplained))
+	fail(a.Waiting > 0, "%d messages of the systems are not acknowledged", a.Waiting)
 	fail(a.UnderWay > 0, "%d steps are still under way", a.UnderWay)
 }
 

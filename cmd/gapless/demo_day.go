@@ -198,7 +198,7 @@ func (d *dayDemo) play(ctx context.Context) error {
 		switch {
 		case p.Over && quiet:
 			return nil
-		case !over.IsZero() && time.Since(over) > settlesWithin:
+		case !over.IsZero() && time.Since(over) > settlesWithin, time.Since(d.began) > 3*d.lasts()+settlesWithin:
 			return nil // the account says what is still under way
 		}
 	}
@@ -289,8 +289,8 @@ func (d *dayDemo) tell(p *simulator.Progress, a *api.Account, w work) {
 	if w.steps > 0 {
 		oldest = time.Since(w.oldest).Round(time.Second).String()
 	}
-	text := fmt.Sprintf("%s  %s events  %s applied  %d held  %d under way, oldest %s  %d kills",
-		p.Now.Format("Mon 15:04"), count(a.Events), count(stepsOf(a, "applied")), a.Held+stepsOf(a, "refused")+stepsOf(a, "held"), w.steps, oldest, d.kills)
+	text := fmt.Sprintf("%s  %s events  %s applied  %d held  %d under way, oldest %s  %s",
+		p.Now.Format("Mon 15:04"), count(a.Events), count(stepsOf(a, "applied")), a.Held+stepsOf(a, "refused")+stepsOf(a, "held"), w.steps, oldest, plural(d.kills, "kill"))
 	if d.line.live {
 		d.line.show("%s", text)
 		return

@@ -27,6 +27,7 @@ func TestADayFailsWhereItIsNotAsItMustBe(t *testing.T) {
 		"posted twice":               {func(a *dayAccount) { a.PostedTwice = 1 }, true, "1 were posted twice"},
 		"acknowledged and lost":      {func(a *dayAccount) { a.Missing = []string{"erp: 7"} }, true, "not on record"},
 		"unexplained":                {func(a *dayAccount) { a.Unexplained = make([]difference, 2) }, true, "2 differences"},
+		"not acknowledged":           {func(a *dayAccount) { a.Waiting = 1 }, true, "1 messages of the systems"},
 		"still under way":            {func(a *dayAccount) { a.UnderWay = 3 }, true, "3 steps are still under way"},
 	} {
 		t.Run(name, func(t *testing.T) {
