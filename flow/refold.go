@@ -1,8 +1,11 @@
 package flow
 
 import (
+	"encoding/json"
+
 	"github.com/gapless/gapless/catalog"
 	"github.com/gapless/gapless/ledger"
+	"github.com/gapless/gapless/transaction"
 )
 
 // Refold gives the state of an object from all events that count in its fold, by
@@ -17,5 +20,32 @@ func Refold(cat *catalog.Catalog) func(kind string, events []ledger.Folded) (sta
 		all := steps(nil).among(lifecycle, events)
 		state := all.fold(lifecycle, lifecycle.Initial())
 		return state.Map(), all.last(), true
+	}
+}
+
+// VerifyOptions let ledger.Verify look at what only a catalog can tell: the states of
+// objects, and whether every event that a plan reacts to is noted. An event of another
+// revision may have been recorded before the plan was there: it is left alone.
+func VerifyOptions(cat *catalog.Catalog) ledger.VerifyOptions {
+	return ledger.VerifyOptions{
+		Refold: Refold(cat),
+		Reacts: func(d *ledger.Draft) []string {
+			if d.Revision != cat.Digest() {
+				return nil
+			}
+			return concerns(cat, d)
+		},
+		Noted: func(state []byte, statement string) bool {
+			var in transaction.Instance
+			if json.Unmarshal(state, &in) != nil {
+				return false
+			}
+			for i := range in.Events {
+				if in.Events[i].ID == statement {
+					return true
+				}
+			}
+			return false
+		},
 	}
 }

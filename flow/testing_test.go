@@ -307,7 +307,7 @@ func (h *hub) verified() {
 
 // problems is what verify finds; "" where the ledger is in order.
 func (h *hub) problems() string {
-	r, err := h.Ledger().Verify(context.Background(), ledger.VerifyOptions{Refold: flow.Refold(h.Catalog())})
+	r, err := h.Ledger().Verify(context.Background(), flow.VerifyOptions(h.Catalog()))
 	if err != nil {
 		return err.Error()
 	}

@@ -17,6 +17,11 @@ type VerifyOptions struct {
 	// by position, and the ordering of the last; ok is false for a kind without a
 	// lifecycle. nil leaves the states of objects unchecked, and the report says so.
 	Refold func(kind string, events []Folded) (state map[string]any, ordering string, ok bool)
+	// Reacts names the transactions that an event moves, and Noted tells whether the
+	// state of one knows a statement. nil leaves unchecked that every event that a plan
+	// reacts to is noted, and the report says so.
+	Reacts func(d *Draft) []string
+	Noted  func(state []byte, statement string) bool
 	// Progress is told now and then how far the verification has come, in rows;
 	// total is an estimate until the end.
 	Progress func(done, total int64)
@@ -76,6 +81,7 @@ const (
 	checkObjects
 	checkCheckpoints
 	checkSteps
+	checkReactions
 	checkCount
 )
 
@@ -95,6 +101,7 @@ func newChecks() [checkCount]CheckResult {
 		checkObjects:     {Name: "object states", Promise: 11},
 		checkCheckpoints: {Name: "checkpoints", Promise: 14},
 		checkSteps:       {Name: "steps and lanes", Promise: 18},
+		checkReactions:   {Name: "reactions", Promise: 21},
 	}
 }
 
@@ -128,7 +135,7 @@ func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (VerifyReport, err
 	v := &verification{ledger: l, options: o, feeds: map[string]*feed{}, checks: newChecks(), messagesOf: map[string][]place{}}
 	steps := []func(context.Context) error{
 		v.begin, v.verifyFeeds, v.verifyEnds, v.verifyStatements, v.verifyHistories, v.verifyRelations, v.verifyInbox,
-		v.verifyExceptions, v.verifyWaits, v.verifyMasterData, v.verifyContents, v.verifyStrayContents, v.verifyObjects, v.verifySteps, v.verifyLanes, v.verifyAgainst,
+		v.verifyExceptions, v.verifyWaits, v.verifyMasterData, v.verifyContents, v.verifyStrayContents, v.verifyObjects, v.verifySteps, v.verifyLanes, v.verifyReactions, v.verifyAgainst,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -149,6 +156,9 @@ func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (VerifyReport, err
 func (v *verification) begin(ctx context.Context) error {
 	if v.options.Refold == nil {
 		v.skipped = append(v.skipped, "object states: no lifecycles were given to fold the events again")
+	}
+	if v.options.Reacts == nil || v.options.Noted == nil {
+		v.skipped = append(v.skipped, "reactions: no plans were given to tell which events they react to")
 	}
 	if len(v.options.Against) == 0 {
 		v.skipped = append(v.skipped, "checkpoints: none was given; without one a chain that was made anew as a whole cannot be told from the original")

@@ -57,6 +57,69 @@ func (v *verification) verifyStep(c *CheckResult, x row) {
 	}
 }
 
+// verifyReactions checks that the newest statement of every event that a plan reacts
+// to is noted in its transactions: what follows from it was decided.
+func (v *verification) verifyReactions(ctx context.Context) error {
+	if v.options.Reacts == nil || v.options.Noted == nil {
+		return nil
+	}
+	for _, plant := range sortedKeys(v.feeds) {
+		for after := int64(0); after < v.feeds[plant].last; {
+			last, err := v.verifyReactionsBehind(ctx, plant, after)
+			if err != nil {
+				return err
+			}
+			after = last
+		}
+	}
+	return nil
+}
+
+// verifyReactionsBehind looks at the events of a plant behind a position, a page of
+// them, and answers the last position that it has looked at.
+func (v *verification) verifyReactionsBehind(ctx context.Context, plant string, after int64) (int64, error) {
+	const page = 500
+	c, last := &v.checks[checkReactions], v.feeds[plant].last
+	upTo := min(after+page, last)
+	wanted := map[string][]string{} // statements that a transaction must know, by its id
+	err := v.ledger.Read(ctx, func(ctx context.Context, r *Reader) error {
+		clear(wanted)
+		err := r.Query(ctx, "select "+eventColumns+" from events e join event_keys k on k.key = e.key and k.plant = e.plant and k.position = e.position "+
+			"where e.plant = $1 and e.position > $2 and e.position <= $3", []any{plant, after, upTo}, func(row Row) error {
+			d, err := scanEvent(row)
+			for _, id := range v.options.Reacts(&d) {
+				wanted[id] = append(wanted[id], d.ID())
+			}
+			return err
+		})
+		if err != nil || len(wanted) == 0 {
+			return err
+		}
+		states := map[string][]byte{}
+		condition, arg := r.In("id", "$1", sortedKeys(wanted))
+		err = r.Query(ctx, "select id, state from transactions where "+condition, []any{arg}, func(row Row) error {
+			var id string
+			var state []byte
+			err := row.Scan(&id, &state)
+			states[id] = state
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, id := range sortedKeys(wanted) {
+			for _, statement := range wanted[id] {
+				c.Looked++
+				if !v.options.Noted(states[id], statement) {
+					c.find("transaction %s does not know event %s", id, statement)
+				}
+			}
+		}
+		return nil
+	})
+	return upTo, err
+}
+
 // verifyLanes checks that every lane names its first step, and no lane is left
 // without steps.
 func (v *verification) verifyLanes(ctx context.Context) error {

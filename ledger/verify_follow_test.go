@@ -19,6 +19,7 @@ func TestVerifyFindsStepsThatDoNotFit(t *testing.T) {
 			{"delete from lanes", "which is never due"},
 			{"delete from lane_steps", "stands in 0"},
 			{"delete from attempts", "counts 1 attempts, and 0 are on record"},
+			{"delete from transactions", "does not know event"},
 			{"delete from transactions", "has no step or no transaction"},
 		} {
 			change(t, l, alter[0])

@@ -10,7 +10,6 @@ import (
 
 	"github.com/gapless/gapless/api"
 	"github.com/gapless/gapless/event"
-	"github.com/gapless/gapless/ledger"
 )
 
 // An exception is why a message is held.
@@ -77,8 +76,8 @@ func verified(ctx context.Context, data string) ([]string, error) {
 		return nil, err
 	}
 	defer l.Close()
-	options := ledger.VerifyOptions{}
-	if options.Refold, err = refold(ctx, l); err != nil {
+	options, err := optionsOf(ctx, l)
+	if err != nil {
 		return nil, err
 	}
 	r, err := l.Verify(ctx, options)

@@ -57,9 +57,8 @@ type verification struct {
 }
 
 func (c *cli) verify(ctx context.Context, v *verification) error {
-	options := ledger.VerifyOptions{}
-	var err error
-	if options.Against, err = v.checkpoints(); err != nil {
+	against, err := v.checkpoints()
+	if err != nil {
 		return err
 	}
 	l, err := v.open(ctx, false)
@@ -67,9 +66,11 @@ func (c *cli) verify(ctx context.Context, v *verification) error {
 		return err
 	}
 	defer l.Close()
-	if options.Refold, err = refold(ctx, l); err != nil {
+	options, err := optionsOf(ctx, l)
+	if err != nil {
 		return err
 	}
+	options.Against = against
 	line := c.progress()
 	options.Progress = func(done, total int64) {
 		line.show("%d%% of about %s rows", done*100/max(total, 1), count(total))
@@ -121,21 +122,21 @@ func (v *verification) checkpoints() ([]ledger.Checkpoint, error) {
 	return all, nil
 }
 
-// refold folds objects by the lifecycles of the revision that was released last;
-// nil before the first.
-func refold(ctx context.Context, l *ledger.Ledger) (func(string, []ledger.Folded) (map[string]any, string, bool), error) {
+// optionsOf are what the revision that was released last tells a verification; none
+// before the first.
+func optionsOf(ctx context.Context, l *ledger.Ledger) (ledger.VerifyOptions, error) {
 	r, err := l.NewestRevision(ctx)
 	if errors.Is(err, fault.NotFound) {
-		return nil, nil //nolint:nilnil // the report says that states were not looked at
+		return ledger.VerifyOptions{}, nil // the report says what was not looked at
 	}
 	if err != nil {
-		return nil, err
+		return ledger.VerifyOptions{}, err
 	}
 	cat, findings := catalog.Unpack(r.Content)
 	if cat == nil {
-		return nil, fmt.Errorf("revision %.12s on record cannot be read by this version: %s", r.Digest, findings[0])
+		return ledger.VerifyOptions{}, fmt.Errorf("revision %.12s on record cannot be read by this version: %s", r.Digest, findings[0])
 	}
-	return flow.Refold(cat), nil
+	return flow.VerifyOptions(cat), nil
 }
 
 func printVerified(w io.Writer, r *ledger.VerifyReport) {
