@@ -224,6 +224,35 @@ func TestASettledStepHasItsDocumentsAndLeavesItsLane(t *testing.T) {
 	})
 }
 
+func TestStepsAndEchoesAreCounted(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		f := newFollower(t, dsn)
+		f.say(Following{Steps: []Step{receipt(k1, "lot/M-1/1"), receipt(k2, "lot/M-1/1")}})
+		f.begin("d", k1)
+		began := f.Now()
+		f.pass(time.Minute)
+		for channel, echo := range map[string]bool{"http": true, connectorChannel + "erp": false} { // the hub's own word is no echo
+			e := said(t, "graz", channel)
+			e.Message.Channel = channel
+			if _, err := f.Record(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+			m, err := f.Newest(t.Context(), e.Message.Key())
+			if err != nil || m.Echo != echo {
+				t.Errorf("%s: echo %v, %v", channel, m.Echo, err)
+			}
+		}
+		counted, err := f.Count(t.Context())
+		if err != nil || counted.Echoes != 1 || counted.Messages != 3 {
+			t.Errorf("%+v, %v", counted, err)
+		}
+		totals, err := f.StepTotals(t.Context())
+		if err != nil || len(totals) != 2 || totals[0].Status != StepDue || totals[1].Status != StepSent || totals[1].Steps != 1 || totals[1].Oldest.After(began.Add(time.Second)) {
+			t.Errorf("%+v, %v", totals, err)
+		}
+	})
+}
+
 func TestAHeldStepHasAnExceptionAndLetsOthersPass(t *testing.T) {
 	f := newFollower(t, t.TempDir()+"/l.db")
 	one, two := receipt(k1, "lot/M-1/1"), receipt(k2, "lot/M-1/1")
