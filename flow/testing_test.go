@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -34,9 +35,17 @@ func clock() func() time.Time {
 	return func() time.Time { return today.Add(time.Since(began)) }
 }
 
+// companies are the catalogs that were loaded already: one is immutable, and takes
+// long under the race detector.
+var companies sync.Map
+
 // company is the catalog of testdata/company, with some of its files changed.
 func company(t testing.TB, changed map[string]string) *catalog.Catalog {
 	t.Helper()
+	name := fmt.Sprint(changed) // prints maps in the order of their keys
+	if known, ok := companies.Load(name); ok {
+		return known.(*catalog.Catalog)
+	}
 	files := fstest.MapFS{}
 	root := os.DirFS("testdata/company")
 	err := fs.WalkDir(root, ".", func(path string, d fs.DirEntry, err error) error {
@@ -57,6 +66,7 @@ func company(t testing.TB, changed map[string]string) *catalog.Catalog {
 	if cat == nil {
 		t.Fatalf("the catalog of the company does not load: %v", findings)
 	}
+	companies.Store(name, cat)
 	return cat
 }
 
