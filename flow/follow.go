@@ -108,7 +108,8 @@ func (f *follower) settle(s *ledger.Settlement) error {
 	name, home, _ := strings.Cut(planOf(s.Transaction), "@")
 	plan, ok := f.d.cat.Plan(name)
 	if !ok {
-		return f.orphan(&step, s)
+		f.orphan(&step, s)
+		return nil
 	}
 	in, err := f.instance(plan, step.Object, home)
 	if err != nil {
@@ -139,10 +140,16 @@ func doubtful(s *ledger.Step) bool {
 
 // orphan notes the end of a step whose plan is no longer in the catalog: nothing
 // follows from it any more.
-func (f *follower) orphan(step *ledger.Step, s *ledger.Settlement) error {
+func (f *follower) orphan(step *ledger.Step, s *ledger.Settlement) {
+	was := step.Status
 	step.Status = ledger.StepStatus(statusOf(s.Outcome))
 	f.out.Steps = append(f.out.Steps, *step)
-	return nil
+	switch {
+	case step.Status.Stuck():
+		f.raise(step, s)
+	case was.Stuck():
+		f.out.Resolved = append(f.out.Resolved, ledger.StepEnd{Step: s.Step, Resolution: string(s.Outcome)})
+	}
 }
 
 func (f *follower) raise(step *ledger.Step, s *ledger.Settlement) {
@@ -260,13 +267,14 @@ func (f *follower) ended(step string) bool {
 
 // heldReasons are the reasons for what a plan holds.
 var heldReasons = map[string]*fault.Reason{
-	transaction.HeldRole: fault.RoleUnresolved,
+	transaction.HeldRole:     fault.RoleUnresolved,
+	transaction.HeldDisputed: fault.PolicyDisputes,
 }
 
 func (f *follower) hold(step *ledger.Step, why string) {
 	reason := heldReasons[why]
 	if reason == nil {
-		reason = fault.StepUndecided
+		reason = fault.StepHeld
 	}
 	x := fault.New("flow.follow", reason, "", "%s of %s: %s", step.Command, step.Reaction, why)
 	x.Ref = step.Object
