@@ -142,6 +142,9 @@ func quantityIn(t *testing.T, request map[string]any, part string) int {
 }
 
 func TestWhateverBefallsAnswersEverythingIsDoneOnceAndInTheEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("random working days take long")
+	}
 	for _, class := range []connector.Class{connector.Keyed, connector.Findable} {
 		for seed := range uint64(2) {
 			t.Run(fmt.Sprintf("%s seed %d", class, seed), func(t *testing.T) {
