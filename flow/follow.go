@@ -207,7 +207,21 @@ func (f *follower) next() (ledger.Following, error) {
 			f.step(id, in, &s)
 		}
 	}
+	// What was refused and has no longer to be done, because a newer step took its place
+	// at once, needs nobody.
+	f.out.Raised = slices.DeleteFunc(f.out.Raised, func(x ledger.StepException) bool { return !f.stuck(x.Step) })
 	return f.out, nil
+}
+
+// stuck tells whether a step stands still as the entry leaves it.
+func (f *follower) stuck(step string) bool {
+	status := f.d.w.Steps[step].Status
+	for i := range f.out.Steps {
+		if f.out.Steps[i].Key == step {
+			status = f.out.Steps[i].Status
+		}
+	}
+	return status.Stuck()
 }
 
 // expectations are those that open, and those that are open no longer.

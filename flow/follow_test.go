@@ -344,3 +344,34 @@ func TestAPlanThatIsAtHomeAtPlantsKeepsThemApart(t *testing.T) {
 	}
 	x.verified()
 }
+
+func TestARefusalThatANewerStatusOvertookNeedsNobody(t *testing.T) {
+	x := newFollowing(t)
+	x.becomes(x.says(lotMade("e1", "4711", "100")), "recorded")
+	x.quiet()
+	asked, answer := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	x.wms.fate = func(cmd connector.Command) fate {
+		if cmd.Request["wanted"] != "free" {
+			return well
+		}
+		once.Do(func() { close(asked) })
+		<-answer
+		return refuses
+	}
+	x.becomes(x.says(lotReleased("q1", "4711")), "recorded")
+	<-asked // the release is on its way when the hold comes
+	x.becomes(x.says(quality("q2", "hold.placed", "2026-03-03T09:00:00+01:00", doc{
+		"hold": "hold/qms/H-1", "scope": []any{doc{"kind": "lot", "lot": "lot/M-100/4711"}}, "reason": "supplier-notice",
+	})), "recorded")
+	close(answer)
+	x.quiet()
+	if got := x.wms.lines(); len(got) != 1 || got[0] != "stock-status lot/M-100/4711 blocked" {
+		t.Errorf("WMS: %q", got)
+	}
+	open, err := x.Ledger().Held(t.Context(), ledger.HeldFilter{})
+	if err != nil || len(open) != 0 {
+		t.Errorf("open: %+v, %v", open, err)
+	}
+	x.verified()
+}
