@@ -158,10 +158,7 @@ func (f *follower) raise(step *ledger.Step, s *ledger.Settlement) {
 		reason = fault.UnclassifiedRefusal
 	}
 	x := fault.New("flow.settle", reason, "", "%s", s.Words)
-	x.Ref = step.Object
-	f.out.Raised = append(f.out.Raised, ledger.StepException{
-		Step: step.Key, Fault: x, Owner: f.d.cat.Owner(reason, step.Plant), Within: f.d.cat.Deadline(reason),
-	})
+	f.out.Raised = append(f.out.Raised, *stepException(f.d.cat, step, x, nil))
 }
 
 // instance reads a transaction as the ledger has it, with where its steps stand.
@@ -291,10 +288,13 @@ func (f *follower) hold(step *ledger.Step, why string) {
 		reason = fault.StepHeld
 	}
 	x := fault.New("flow.follow", reason, "", "%s of %s: %s", step.Command, step.Reaction, why)
-	x.Ref = step.Object
-	f.out.Raised = append(f.out.Raised, ledger.StepException{
-		Step: step.Key, Fault: x, Owner: f.d.cat.Owner(reason, step.Plant), Within: f.d.cat.Deadline(reason),
-	})
+	f.out.Raised = append(f.out.Raised, *stepException(f.d.cat, step, x, nil))
+}
+
+// stepException is what stands in the way of a step, for the group that takes care of it.
+func stepException(cat *catalog.Catalog, s *ledger.Step, x *fault.Fault, waits []string) *ledger.StepException {
+	x.Ref = s.Object
+	return &ledger.StepException{Step: s.Key, Fault: x, Owner: cat.Owner(x.Reason, s.Plant), Within: cat.Deadline(x.Reason), Waits: waits}
 }
 
 // world is what a plan is given besides its transaction.

@@ -139,9 +139,7 @@ func (f *Flow) postingDate(plant string, at time.Time) string {
 
 func jsonNumber(n int) json.Number { return json.Number(strconv.Itoa(n)) }
 
-// exception is what stands in the way of a step, for the group that takes care of it.
+// exception is stepException by the revision in force.
 func (f *Flow) exception(s *ledger.Step, x *fault.Fault, waits []string) *ledger.StepException {
-	cat := f.Catalog()
-	x.Ref = s.Object
-	return &ledger.StepException{Step: s.Key, Fault: x, Owner: cat.Owner(x.Reason, s.Plant), Within: cat.Deadline(x.Reason), Waits: waits}
+	return stepException(f.Catalog(), s, x, waits)
 }

@@ -74,7 +74,7 @@ type Stop struct {
 // steps that turns and settlements name.
 func (t *transaction) loadFollowing(ctx context.Context, s *touched) error {
 	transactions := slices.Clone(s.transactions)
-	for _, key := range t.changing() { // what they said before concerned transactions too
+	for _, key := range s.changing { // what they said before concerned transactions too
 		before := t.w.Statements[key]
 		transactions = append(transactions, t.ledger.cfg.Concerns(&before.Draft)...)
 	}
@@ -157,7 +157,7 @@ func (t *transaction) loadAttempts(ctx context.Context, steps []string) error {
 	if len(steps) == 0 {
 		return nil
 	}
-	query := "select " + attemptColumns + " from attempts where outcome in ('', 'unknown', 'accepted') and " + t.dialect.isIn("step", "$1")
+	query := "select " + attemptColumns + " from attempts where " + attemptOpen + " and " + t.dialect.isIn("step", "$1")
 	return t.each(ctx, query, []any{t.dialect.list(steps)}, func(r Row) error {
 		a, err := scanAttempt(r)
 		t.w.attempts[a.Step] = append(t.w.attempts[a.Step], a)

@@ -16,6 +16,7 @@ import (
 // touched is what a batch names, gathered before anything is read.
 type touched struct {
 	transactions []string // ids of those that may move
+	changing     []string // event keys whose statement may be corrected or reversed; found by completeStatements
 	messages     []string // message keys
 	keys         []string // event keys
 	folds        []string // refs whose state moves
@@ -239,8 +240,9 @@ func (t *transaction) loadStatements(ctx context.Context, s *touched) error {
 
 // completeStatements reads the whole event of those statements that the batch may
 // correct or reverse: in a stream of new facts, none.
-func (t *transaction) completeStatements(ctx context.Context, _ *touched) error {
-	for _, key := range t.changing() {
+func (t *transaction) completeStatements(ctx context.Context, s *touched) error {
+	s.changing = t.changing()
+	for _, key := range s.changing {
 		st := t.w.Statements[key]
 		if err := t.completeStatement(ctx, &st); err != nil {
 			return err

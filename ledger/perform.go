@@ -44,7 +44,7 @@ func (l *Ledger) Due(ctx context.Context, plant, system string, limit int) ([]Du
 			return err
 		}
 		condition, arg := r.In("step", "$1", keys)
-		return r.Query(ctx, "select "+attemptColumns+" from attempts where outcome in ('', 'unknown', 'accepted') and "+condition+" order by step, number", []any{arg}, func(row Row) error {
+		return r.Query(ctx, "select "+attemptColumns+" from attempts where "+attemptOpen+" and "+condition+" order by step, number", []any{arg}, func(row Row) error {
 			a, err := scanAttempt(row)
 			if i, ok := at[a.Step]; ok {
 				all[i].Open = append(all[i].Open, a)
@@ -68,6 +68,9 @@ func readCauses(ctx context.Context, r *Reader, args []any, steps []DueStep, at 
 }
 
 const attemptColumns = "step, number, node, begun, send_before, ended, outcome, words"
+
+// attemptOpen is the condition on attempts of which no end is known.
+const attemptOpen = "outcome in ('', 'unknown', 'accepted')"
 
 // NextDue is when the next step of a plant for a system is due; zero for never.
 func (l *Ledger) NextDue(ctx context.Context, plant, system string) (time.Time, error) {

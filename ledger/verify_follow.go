@@ -16,7 +16,7 @@ func (v *verification) verifySteps(ctx context.Context) error {
 		columns: []string{
 			"c.key", "c.status", "c.attempts", "c.system", "s.lanes", "s.cause", "t.id", "c.changed", "c.plant",
 			"(select count(*) from attempts a where a.step = c.key)",
-			"(select count(*) from attempts a where a.step = c.key and a.outcome in ('', 'unknown', 'accepted'))",
+			"(select count(*) from attempts a where a.step = c.key and a." + attemptOpen + ")",
 			"(select count(*) from lane_steps l where l.step = c.key)",
 			"(select count(*) from exceptions x where x.message = c.key and x.about = 'step' and x.state = 'open')",
 			"(select count(*) from event_keys k where k.key = substr(s.cause, 1, 32))",

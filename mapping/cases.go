@@ -254,19 +254,24 @@ func show(value any) string {
 	return string(b)
 }
 
+// caseName checks that a case says what it shows, and none says it twice.
+func (c *compiler) caseName(name, path string, seen map[string]bool) {
+	switch {
+	case strings.TrimSpace(name) == "":
+		c.report(path+".name", "missing: say what the case shows")
+	case seen[name]:
+		c.report(path+".name", "%.80q stands here twice", name)
+	}
+	seen[name] = true
+}
+
 // cases checks the cases and gives copies in JSON form.
 func (c *compiler) cases(cases []Case) []Case {
 	checked := slices.Clone(cases)
 	names := map[string]bool{}
 	for i := range checked {
 		example, path := &checked[i], fmt.Sprintf("cases[%d]", i)
-		switch {
-		case strings.TrimSpace(example.Name) == "":
-			c.report(path+".name", "missing: say what the case shows")
-		case names[example.Name]:
-			c.report(path+".name", "%.80q stands here twice", example.Name)
-		}
-		names[example.Name] = true
+		c.caseName(example.Name, path, names)
 		c.caseMessage(example, path)
 		c.caseExpectation(example, path)
 	}

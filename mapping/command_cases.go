@@ -139,13 +139,7 @@ func (c *compiler) commandCases(cases []CommandCase) []CommandCase {
 	names := map[string]bool{}
 	for i := range checked {
 		example, path := &checked[i], fmt.Sprintf("cases[%d]", i)
-		switch {
-		case strings.TrimSpace(example.Name) == "":
-			c.report(path+".name", "missing: say what the case shows")
-		case names[example.Name]:
-			c.report(path+".name", "%.80q stands here twice", example.Name)
-		}
-		names[example.Name] = true
+		c.caseName(example.Name, path, names)
 		example.Command = c.plainMap(example.Command, path+".command")
 		example.Request = c.plainMap(example.Request, path+".request")
 		switch {
