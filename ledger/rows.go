@@ -97,7 +97,19 @@ const eventColumns = `e.plant, e.position, e.recorded, e.key, e.statement, e.cha
 	e.occurred_from, e.occurred_to, e.zone, e.day, e.shift, e.sequence, e.correlation, e.causation, e.data, e.derived, e.disputed,
 	e.message, e.mapping, e.revision`
 
-// scanEvent reads one event; more are targets for columns behind eventColumns.
+// unreadableError says that what is stored of an event was altered: it cannot be read.
+type unreadableError struct {
+	event, column string
+	err           error
+}
+
+func (e unreadableError) Error() string {
+	return fmt.Sprintf("event %s: %s: %v", e.event, e.column, e.err)
+}
+func (e unreadableError) Unwrap() error { return e.err }
+
+// scanEvent reads one event; more are targets for columns behind eventColumns. It
+// answers an unreadableError where the columns hold no event.
 func scanEvent(r Row, more ...any) (Draft, error) {
 	var (
 		d                              Draft
@@ -117,11 +129,11 @@ func scanEvent(r Row, more ...any) (Draft, error) {
 	d.Occurred = event.Span{From: inZone(from, zone), To: inZone(to, zone)}
 	var err error
 	if d.Data, err = decodeObject(data); err != nil {
-		return Draft{}, fmt.Errorf("event %s: data: %w", d.ID(), err)
+		return Draft{}, unreadableError{d.ID(), "data", err}
 	}
 	var more2 derived
 	if err := json.Unmarshal(rest, &more2); err != nil {
-		return Draft{}, fmt.Errorf("event %s: derived: %w", d.ID(), err)
+		return Draft{}, unreadableError{d.ID(), "derived", err}
 	}
 	d.Refs, d.Relations, d.Verdicts = more2.Refs, more2.Relations, more2.Verdicts
 	for _, ref := range more2.Folds {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/gapless/gapless/event"
@@ -82,42 +83,54 @@ func (v *verification) verifyReactionsBehind(ctx context.Context, plant string, 
 	c, last := &v.checks[checkReactions], v.feeds[plant].last
 	upTo := min(after+page, last)
 	wanted := map[string][]string{} // statements that a transaction must know, by its id
+	states := map[string][]byte{}   // what the transactions know, by their ids
+	var unreadable []string
 	err := v.ledger.Read(ctx, func(ctx context.Context, r *Reader) error {
 		clear(wanted)
+		clear(states)
+		unreadable = nil
 		err := r.Query(ctx, "select "+eventColumns+" from events e join event_keys k on k.key = e.key and k.plant = e.plant and k.position = e.position "+
 			"where e.plant = $1 and e.position > $2 and e.position <= $3", []any{plant, after, upTo}, func(row Row) error {
 			d, err := scanEvent(row)
+			if altered, ok := errors.AsType[unreadableError](err); ok {
+				unreadable = append(unreadable, altered.Error())
+				return nil
+			}
+			if err != nil {
+				return err
+			}
 			for _, id := range v.options.Reacts(&d) {
 				wanted[id] = append(wanted[id], d.ID())
 			}
-			return err
+			return nil
 		})
 		if err != nil || len(wanted) == 0 {
 			return err
 		}
-		states := map[string][]byte{}
 		condition, arg := r.In("id", "$1", sortedKeys(wanted))
-		err = r.Query(ctx, "select id, state from transactions where "+condition, []any{arg}, func(row Row) error {
+		return r.Query(ctx, "select id, state from transactions where "+condition, []any{arg}, func(row Row) error {
 			var id string
 			var state []byte
 			err := row.Scan(&id, &state)
 			states[id] = state
 			return err
 		})
-		if err != nil {
-			return err
-		}
-		for _, id := range sortedKeys(wanted) {
-			for _, statement := range wanted[id] {
-				c.Looked++
-				if !v.options.Noted(states[id], statement) {
-					c.find("transaction %s does not know event %s", id, statement)
-				}
+	})
+	if err != nil {
+		return after, err
+	}
+	for _, what := range unreadable {
+		c.find("%s", what)
+	}
+	for _, id := range sortedKeys(wanted) {
+		for _, statement := range wanted[id] {
+			c.Looked++
+			if !v.options.Noted(states[id], statement) {
+				c.find("transaction %s does not know event %s", id, statement)
 			}
 		}
-		return nil
-	})
-	return upTo, err
+	}
+	return upTo, nil
 }
 
 // verifyLanes checks that every lane names its first step, and no lane is left

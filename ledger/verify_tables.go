@@ -104,13 +104,14 @@ func (v *verification) verifyStatements(ctx context.Context) error {
 }
 
 // statementsWithin is how many statements of a chain were on record when the
-// verification began; newer ones are walked back.
+// verification began; newer ones are walked back. An event that names no older one as
+// its previous, or one that is not there, ends the walk: the count tells.
 func (v *verification) statementsWithin(ctx context.Context, plant string, position, statement, previous int64) (int64, error) {
 	for !v.within(plant, position) {
-		if previous == 0 {
+		if previous == 0 || previous >= position {
 			return 0, nil
 		}
-		position, statement = previous, statement-1
+		position, previous, statement = previous, 0, statement-1
 		err := v.ledger.each(ctx, "select previous from events where plant = $1 and position = $2", []any{plant, position}, func(r Row) error {
 			return r.Scan(&previous)
 		})
