@@ -40,6 +40,7 @@ var drawing = map[string][]string{
 	"event/internal/unitgen":          {"event"},
 	"internal/testsummary":            {},
 	"internal/benchtable":             {},
+	"internal/testpostgres":           {}, // databases of tests
 }
 
 // technologies says which packages may know an outside technology, and why the
@@ -48,8 +49,8 @@ var technologies = map[string]struct {
 	allowed []string
 	why     string
 }{
-	"database/sql":                          {[]string{"ledger"}, "one package writes SQL; readers go through ledger.Read"},
-	"github.com/jackc/pgx/v5":               {[]string{"ledger"}, "the database is the ledger's secret"},
+	"database/sql":                          {[]string{"ledger", "internal/testpostgres"}, "one package writes SQL; readers go through ledger.Read"},
+	"github.com/jackc/pgx/v5":               {[]string{"ledger", "internal/testpostgres"}, "the database is the ledger's secret"},
 	"modernc.org/sqlite":                    {[]string{"ledger"}, "the database is the ledger's secret"},
 	"github.com/pressly/goose/v3":           {[]string{"ledger"}, "the schema is the ledger's"},
 	"net/http":                              {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/rest", "connector/connectortest"}, "the core and the engines know no network"},

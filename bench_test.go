@@ -19,10 +19,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/gapless/gapless"
 	"github.com/gapless/gapless/catalog"
+	"github.com/gapless/gapless/internal/testpostgres"
 	"github.com/gapless/gapless/ledger"
 	"github.com/gapless/gapless/report"
 )
@@ -57,30 +56,11 @@ func boxesOf(n int) []byte {
 func benchDatabases(b *testing.B) map[string]string {
 	b.Helper()
 	all := map[string]string{"sqlite": ""}
-	server := os.Getenv("GAPLESS_TEST_POSTGRES")
-	if server == "" {
+	if testpostgres.Server() == "" {
 		b.Log("PostgreSQL is not measured: name a server in GAPLESS_TEST_POSTGRES")
 		return all
 	}
-	name := fmt.Sprintf("gapless_bench_%d", time.Now().UnixNano())
-	ctx := context.WithoutCancel(b.Context()) // the database is dropped after the benchmark
-	admin := func(text string) {
-		conn, err := pgx.Connect(ctx, server)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer func() { _ = conn.Close(ctx) }()
-		if _, err := conn.Exec(ctx, text); err != nil {
-			b.Fatal(err)
-		}
-	}
-	admin("create database " + name)
-	b.Cleanup(func() { admin("drop database " + name + " with (force)") })
-	config, err := pgx.ParseConfig(server)
-	if err != nil {
-		b.Fatal(err)
-	}
-	all["postgres"] = strings.Replace(server, "/"+config.Database, "/"+name, 1)
+	all["postgres"] = testpostgres.Database(b)
 	return all
 }
 

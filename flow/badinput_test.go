@@ -13,6 +13,7 @@ import (
 	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/flow"
 	"github.com/gapless/gapless/format"
+	"github.com/gapless/gapless/internal/testpostgres"
 	"github.com/gapless/gapless/ledger"
 )
 
@@ -212,7 +213,7 @@ func TestBadInputIsAnsweredAndNothingPartialOfItIsOnRecord(t *testing.T) {
 }
 
 func TestBadInputIsAnsweredAlikeOnPostgreSQL(t *testing.T) {
-	badInputs(t, hubOn(t, flow.Config{Catalog: company(t, nil), Ledger: ledger.Config{Database: newPostgres(t)}}))
+	badInputs(t, hubOn(t, flow.Config{Catalog: company(t, nil), Ledger: ledger.Config{Database: testpostgres.Database(t)}}))
 }
 
 func badInputs(t *testing.T, h *hub) {

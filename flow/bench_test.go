@@ -2,7 +2,6 @@ package flow_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/gapless/gapless/connector"
 	"github.com/gapless/gapless/connector/simulated"
 	"github.com/gapless/gapless/flow"
+	"github.com/gapless/gapless/internal/testpostgres"
 	"github.com/gapless/gapless/ledger"
 )
 
@@ -27,10 +27,7 @@ func instant(b *testing.B) (*simulated.System, flow.Follower) {
 func onEachDatabase(b *testing.B, bench func(b *testing.B, dsn string)) {
 	b.Run("sqlite", func(b *testing.B) { bench(b, filepath.Join(b.TempDir(), "gapless.db")) })
 	b.Run("postgres", func(b *testing.B) {
-		if os.Getenv("GAPLESS_TEST_POSTGRES") == "" {
-			b.Skip("no PostgreSQL: GAPLESS_TEST_POSTGRES is empty")
-		}
-		bench(b, newPostgres(b))
+		bench(b, testpostgres.Database(b))
 	})
 }
 

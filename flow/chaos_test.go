@@ -13,6 +13,7 @@ import (
 	"github.com/gapless/gapless/connector/simulated"
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/flow"
+	"github.com/gapless/gapless/internal/testpostgres"
 	"github.com/gapless/gapless/ledger"
 )
 
@@ -168,7 +169,7 @@ func TestWhateverBefallsAnswersEverythingIsDoneOnceAndInTheEnd(t *testing.T) {
 }
 
 func TestTwoNodesOnOneLedgerDoEverythingOnce(t *testing.T) {
-	dsn := newPostgres(t)
+	dsn := testpostgres.Database(t)
 	now := time.Now
 	erp, erpFollower := troubled(t, connector.Findable, 1, now)
 	wms, wmsFollower := troubled(t, connector.Findable, 2, now)

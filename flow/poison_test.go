@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/gapless/gapless/flow"
+	"github.com/gapless/gapless/internal/testpostgres"
 	"github.com/gapless/gapless/ledger"
 )
 
@@ -100,6 +101,6 @@ func TestOneMessageThatCannotBeStoredLeavesTheOthersAlone(t *testing.T) {
 
 func TestOneMessageThatCannotBeStoredLeavesTheOthersAloneOnPostgreSQL(t *testing.T) {
 	onePoisoned(t, func(t *testing.T) *hub {
-		return hubOn(t, flow.Config{Catalog: company(t, nil), Ledger: ledger.Config{Database: newPostgres(t)}})
+		return hubOn(t, flow.Config{Catalog: company(t, nil), Ledger: ledger.Config{Database: testpostgres.Database(t)}})
 	})
 }

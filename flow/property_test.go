@@ -17,6 +17,7 @@ import (
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/flow"
+	"github.com/gapless/gapless/internal/testpostgres"
 	"github.com/gapless/gapless/ledger"
 	"github.com/gapless/gapless/report"
 )
@@ -338,14 +339,14 @@ func TestAnyOrderRepetitionAndBatchingGivesTheSameLedger(t *testing.T) {
 }
 
 func TestAnyOrderRepetitionAndBatchingGivesTheSameLedgerOnPostgreSQL(t *testing.T) {
-	newPostgres(t) // skips where there is none
+	testpostgres.Need(t)
 	cat, n := company(t, nil), 0
 	rapid.Check(t, func(g *rapid.T) {
 		if n++; n > enough {
 			return
 		}
 		sameLedger(t, g, func(string) *hub {
-			return hubOn(t, flow.Config{Catalog: cat, Ledger: ledger.Config{Database: newPostgres(t)}})
+			return hubOn(t, flow.Config{Catalog: cat, Ledger: ledger.Config{Database: testpostgres.Database(t)}})
 		})
 	})
 }

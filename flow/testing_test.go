@@ -2,14 +2,10 @@ package flow_test
 
 import (
 	"context"
-	"crypto/rand"
-	"database/sql"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io/fs"
 	"maps"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -328,38 +324,6 @@ func (h *hub) problems() string {
 		}
 	}
 	return b.String()
-}
-
-// newPostgres makes a database on the server of GAPLESS_TEST_POSTGRES and drops
-// it at the end of the test; without a server the test is skipped.
-func newPostgres(t testing.TB) string {
-	t.Helper()
-	server := os.Getenv("GAPLESS_TEST_POSTGRES")
-	if server == "" {
-		t.Skip("no PostgreSQL: GAPLESS_TEST_POSTGRES is empty; `scripts/postgres run -- go test ./flow` gives one")
-	}
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails: it ends the process instead
-	name := "gapless_" + hex.EncodeToString(b[:])
-	db, err := sql.Open("pgx", server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.ExecContext(t.Context(), "create database "+name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if _, err := db.ExecContext(context.Background(), "drop database "+name+" with (force)"); err != nil { //nolint:usetesting // the test's context has ended by then
-			t.Error(err)
-		}
-		_ = db.Close()
-	})
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Path = "/" + name
-	return u.String()
 }
 
 // again stops the hub and starts it anew over the same ledger, with some files of

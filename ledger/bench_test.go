@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"sync/atomic"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gapless/gapless/event"
+	"github.com/gapless/gapless/internal/testpostgres"
 )
 
 // The rows of one ordinary event: two facts, five refs, one relation, its message
@@ -21,11 +21,7 @@ func benchDatabases(b *testing.B, bench func(b *testing.B, dsn string)) {
 	b.Helper()
 	b.Run("sqlite", func(b *testing.B) { bench(b, filepath.Join(b.TempDir(), "ledger.db")) })
 	b.Run("postgres", func(b *testing.B) {
-		server := os.Getenv("GAPLESS_TEST_POSTGRES")
-		if server == "" {
-			b.Skip("no PostgreSQL: GAPLESS_TEST_POSTGRES is empty")
-		}
-		bench(b, newPostgres(b, server))
+		bench(b, testpostgres.Database(b))
 	})
 }
 

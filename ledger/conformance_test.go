@@ -15,6 +15,7 @@ import (
 
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/fault"
+	"github.com/gapless/gapless/internal/testpostgres"
 )
 
 // everything reads a feed from the beginning in pages of an odd size.
@@ -566,11 +567,7 @@ func TestOnePoisonedEntryOf512IsHeldAndTheOthersAreOnRecord(t *testing.T) {
 }
 
 func TestAPoisonedMessageThatCannotEvenBeKeptIsRefused(t *testing.T) {
-	dsn, ok := databases(t)["postgres"]
-	if !ok {
-		t.Skip("no PostgreSQL: GAPLESS_TEST_POSTGRES is empty; SQLite keeps any text")
-	}
-	l := open(t, dsn, Config{})
+	l := open(t, testpostgres.Database(t), Config{}) // SQLite keeps any text
 	bad := said(t, "graz", "a\x00b", "1")
 	results, err := l.RecordAll(t.Context(), []*Entry{said(t, "graz", "a", "1"), bad, said(t, "graz", "b", "1")})
 	if err == nil || results[0].Outcome != Recorded || results[1].Outcome != "" || results[2].Outcome != Recorded {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/fault"
+	"github.com/gapless/gapless/internal/testpostgres"
 )
 
 // errInjected is what a step of the commit fails with.
@@ -215,17 +216,8 @@ func (w *wire) set(cut bool) {
 	}
 }
 
-func postgresOnly(t *testing.T) string {
-	t.Helper()
-	dsn, ok := databases(t)["postgres"]
-	if !ok {
-		t.Skip("no PostgreSQL: GAPLESS_TEST_POSTGRES is empty")
-	}
-	return dsn
-}
-
 func TestADatabaseThatIsAwayLongerThanPatienceIsSaidToBeUnavailable(t *testing.T) {
-	w, dsn := newWire(t, postgresOnly(t))
+	w, dsn := newWire(t, testpostgres.Database(t))
 	l := open(t, dsn, Config{Patience: 500 * time.Millisecond})
 	record(t, l, said(t, "graz", "a", "1"))
 	w.set(true)
@@ -239,7 +231,7 @@ func TestADatabaseThatIsAwayLongerThanPatienceIsSaidToBeUnavailable(t *testing.T
 }
 
 func TestADatabaseThatComesBackInTimeIsNotNoticedByTheSender(t *testing.T) {
-	w, dsn := newWire(t, postgresOnly(t))
+	w, dsn := newWire(t, testpostgres.Database(t))
 	l := open(t, dsn, Config{})
 	record(t, l, said(t, "graz", "a", "1"))
 	w.mends = 4
@@ -255,7 +247,7 @@ func TestADatabaseThatComesBackInTimeIsNotNoticedByTheSender(t *testing.T) {
 // TestAServerProcessThatDiesInACommitLosesNothing ends the backend of the writing
 // session at each place where that can happen.
 func TestAServerProcessThatDiesInACommitLosesNothing(t *testing.T) {
-	dsn := postgresOnly(t)
+	dsn := testpostgres.Database(t)
 	for i, place := range []string{"after begin", "deciding", "after write", "before commit", "after commit", "between commits"} {
 		t.Run(place, func(t *testing.T) {
 			killer, err := sql.Open("pgx", dsn)

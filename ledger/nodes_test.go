@@ -11,6 +11,7 @@ import (
 
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/fault"
+	"github.com/gapless/gapless/internal/testpostgres"
 )
 
 // node is one of two hubs on one PostgreSQL.
@@ -64,7 +65,7 @@ func blocked(t *testing.T, db *sql.DB) {
 }
 
 func TestNoWakeUpIsLostBetweenTwoNodesWhateverTheOrder(t *testing.T) {
-	dsn := postgresOnly(t)
+	dsn := testpostgres.Database(t)
 	db, err := sql.Open("pgx", dsn)
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +142,7 @@ func TestNoWakeUpIsLostBetweenTwoNodesWhateverTheOrder(t *testing.T) {
 }
 
 func TestTwoNodesFoldOneObjectWithoutLosingAnEvent(t *testing.T) {
-	dsn := postgresOnly(t)
+	dsn := testpostgres.Database(t)
 	nodes := []*node{openNode(t, dsn), openNode(t, dsn)}
 	ref := event.Ref("order/1")
 	var wg sync.WaitGroup
@@ -167,7 +168,7 @@ func TestTwoNodesFoldOneObjectWithoutLosingAnEvent(t *testing.T) {
 }
 
 func TestAMessageThatReachesTwoNodesAtOnceIsOnRecordOnce(t *testing.T) {
-	dsn := postgresOnly(t)
+	dsn := testpostgres.Database(t)
 	nodes := []*node{openNode(t, dsn), openNode(t, dsn)}
 	for _, plants := range [][2]string{{"graz", "graz"}, {"graz", "linz"}} {
 		for i := range 30 {
@@ -193,7 +194,7 @@ func TestAMessageThatReachesTwoNodesAtOnceIsOnRecordOnce(t *testing.T) {
 }
 
 func TestTwoNodesShareAPlantsFeed(t *testing.T) {
-	dsn := postgresOnly(t)
+	dsn := testpostgres.Database(t)
 	nodes := []*node{openNode(t, dsn), openNode(t, dsn)}
 	var wg sync.WaitGroup
 	for i := range 80 {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gapless/gapless/internal/testpostgres"
 )
 
 func TestTheSchemaIsTheOneThatWasAgreed(t *testing.T) {
@@ -88,7 +90,7 @@ func schemaPostgres(t *testing.T, l *Ledger) string {
 }
 
 func TestBigTablesArePartitionedByMonthAndNothingFallsBesideThem(t *testing.T) {
-	dsn := postgresOnly(t)
+	dsn := testpostgres.Database(t)
 	c := newClock()
 	l := open(t, dsn, Config{Clock: c.now})
 	for _, table := range partitioned {

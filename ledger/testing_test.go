@@ -2,14 +2,11 @@ package ledger
 
 import (
 	"context"
-	"crypto/rand"
-	"database/sql"
-	"encoding/hex"
 	flags "flag"
-	"net/url"
-	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/gapless/gapless/internal/testpostgres"
 )
 
 // update rewrites the golden files: go test ./ledger -update.
@@ -21,41 +18,12 @@ var update = flags.Bool("update", false, "write the golden files anew")
 func databases(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{"sqlite": filepath.Join(t.TempDir(), "ledger.db")}
-	if server := os.Getenv("GAPLESS_TEST_POSTGRES"); server != "" {
-		all["postgres"] = newPostgres(t, server)
+	if testpostgres.Server() != "" {
+		all["postgres"] = testpostgres.Database(t)
 		return all
 	}
-	t.Run("postgres", func(t *testing.T) { t.Skip("no PostgreSQL: GAPLESS_TEST_POSTGRES is empty") })
+	t.Run("postgres", func(t *testing.T) { testpostgres.Need(t) })
 	return all
-}
-
-// newPostgres makes a database on the server and drops it at the end.
-func newPostgres(t testing.TB, server string) string {
-	t.Helper()
-	var b [8]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		t.Fatal(err)
-	}
-	name := "gapless_" + hex.EncodeToString(b[:])
-	db, err := sql.Open("pgx", server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.ExecContext(t.Context(), "create database "+name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if _, err := db.ExecContext(context.Background(), "drop database "+name+" with (force)"); err != nil { //nolint:usetesting // the test's context has ended by then
-			t.Error(err)
-		}
-		_ = db.Close()
-	})
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Path = "/" + name
-	return u.String()
 }
 
 // onBoth runs a test on an empty database of each kind.

@@ -2,20 +2,14 @@ package report_test
 
 import (
 	"context"
-	"crypto/rand"
-	"database/sql"
-	"encoding/hex"
-	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib"
-
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/fault"
+	"github.com/gapless/gapless/internal/testpostgres"
 	"github.com/gapless/gapless/ledger"
 )
 
@@ -26,41 +20,8 @@ func onBoth(t *testing.T, test func(t *testing.T, b *book)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { test(t, open(t, filepath.Join(t.TempDir(), "gapless.db"))) })
 	t.Run("postgres", func(t *testing.T) {
-		server := os.Getenv("GAPLESS_TEST_POSTGRES")
-		if server == "" {
-			t.Skip("no PostgreSQL: GAPLESS_TEST_POSTGRES is empty")
-		}
-		test(t, open(t, newPostgres(t, server)))
+		test(t, open(t, testpostgres.Database(t)))
 	})
-}
-
-// newPostgres makes a database on the server and drops it at the end.
-func newPostgres(t *testing.T, server string) string {
-	t.Helper()
-	var b [8]byte
-	if _, err := rand.Read(b[:]); err != nil {
-		t.Fatal(err)
-	}
-	name := "gapless_" + hex.EncodeToString(b[:])
-	db, err := sql.Open("pgx", server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.ExecContext(t.Context(), "create database "+name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if _, err := db.ExecContext(context.Background(), "drop database "+name+" with (force)"); err != nil { //nolint:usetesting // the test's context has ended by then
-			t.Error(err)
-		}
-		_ = db.Close()
-	})
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Path = "/" + name
-	return u.String()
 }
 
 // book is a ledger that a test fills.
