@@ -476,7 +476,7 @@ func (d *decision) addBundled(r *reaction, b *Bundle, e *Noted, s Step) {
 	s.Lanes = r.lanes(d.in.Key, d.in.refsOf(&s))
 	cause, kind, times := s.Cause, string(s.Kind), 1
 	if len(s.Members) > 0 {
-		cause = strings.Join(s.statements(), "\n")
+		cause = strings.Join(s.Statements(), "\n")
 	}
 	k := chainKey{r.name, b.Key}
 	for _, i := range d.chains[k] {
@@ -503,9 +503,9 @@ func (in *Instance) refsOf(s *Step) (refs []event.Ref) {
 	return refs
 }
 
-// statements are the ids of all that a step performs together; nil where that is its
+// Statements are the ids of all that a step performs together; nil where that is its
 // cause alone.
-func (s *Step) statements() []string {
+func (s *Step) Statements() []string {
 	var ids []string
 	for _, m := range s.Members {
 		ids = append(ids, m.Statement)

@@ -490,7 +490,9 @@ func TestAnythingMayBeNotedAndSettled(t *testing.T) {
 	amended, undone := compiledPlan(t, modelPlan()), modelPlan()
 	edit(&undone, "receive", func(r *transaction.Reaction) { r.Amend, r.Undo = nil, nil })
 	collected := modelPlan()
-	edit(&collected, "receive", func(r *transaction.Reaction) { r.Collect = &transaction.Collect{Until: []string{"hold.placed"}, Count: 2, Within: "1h"} })
+	edit(&collected, "receive", func(r *transaction.Reaction) {
+		r.Collect = &transaction.Collect{Until: []string{"hold.placed"}, Count: 2, Within: "1h"}
+	})
 	plans := []*transaction.Plan{amended, compiledPlan(t, undone), compiledPlan(t, collected), compiledPlan(t, collected)}
 	rapid.Check(t, func(t *rapid.T) {
 		h := drawHistory(t, []string{"production.completed", "lot.released", "hold.placed"})

@@ -220,7 +220,7 @@ func (want *StoryStep) differs(got *Step) string {
 			return fmt.Sprintf("expected %s %s, got %q", f.name, f.want, f.got)
 		}
 	}
-	if members := got.statements(); want.Members != nil && !slices.Equal(want.Members, members) {
+	if members := got.Statements(); want.Members != nil && !slices.Equal(want.Members, members) {
 		return fmt.Sprintf("expected members %q, got %q", want.Members, members)
 	}
 	if want.Documents != nil && !slices.Equal(want.Documents, got.Documents) {
@@ -245,7 +245,7 @@ func (t *teller) steps() string {
 		}
 		because := s.Cause
 		if len(s.Members) > 0 {
-			because = strings.Join(s.statements(), " and ")
+			because = strings.Join(s.Statements(), " and ")
 		}
 		texts[i] = fmt.Sprintf("%s of %s in %s: %s", what, because, s.Role, s.Status)
 		if s.Reason != "" {
