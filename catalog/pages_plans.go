@@ -100,7 +100,11 @@ func writeReaction(b *strings.Builder, key, name string, r transaction.Reaction)
 		} else {
 			b.WriteString(" What is reversed after it was applied is held for a person.")
 		}
-		b.WriteString(" In a closed period it is held.")
+		if r.ClosedPeriod == transaction.NextOpen {
+			b.WriteString(" In a closed period it is posted on the first day of the next month that is open.")
+		} else {
+			b.WriteString(" In a closed period it is held.")
+		}
 	} else {
 		fmt.Fprintf(b, "`%s` states the status of the %s in %s%s, after each %s that changes it. The first line that holds counts:\n",
 			r.Ensure, key, strings.Join(r.In, " and "), within, strings.ReplaceAll(coded(r.From), ", ", " or "))

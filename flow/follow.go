@@ -244,7 +244,7 @@ func (f *follower) step(id string, in *instance, s *transaction.Step) {
 	}
 	step := ledger.Step{
 		Key: s.Key, Transaction: id, Object: in.now.Key, Plant: plant, Reaction: s.Reaction, Role: s.Role, System: s.System, Command: s.Command,
-		Cause: s.Cause, Basis: s.Basis, Amends: s.Amends, Wanted: s.Wanted, Lanes: s.Lanes, Within: in.plan.Within(s.Reaction),
+		Cause: s.Cause, Basis: s.Basis, Amends: s.Amends, Wanted: s.Wanted, Posting: f.d.posting(in, s), Lanes: s.Lanes, Within: in.plan.Within(s.Reaction),
 		Status: ledger.StepStatus(s.Status), Position: causePosition(in, s),
 	}
 	known, ok := f.d.w.Steps[s.Key]
@@ -258,6 +258,20 @@ func (f *follower) step(id string, in *instance, s *transaction.Step) {
 	case ok && known.Status.Stuck() && !f.ended(s.Key):
 		f.out.Resolved = append(f.out.Resolved, ledger.StepEnd{Step: s.Key, Resolution: string(step.Status)})
 	}
+}
+
+// posting is the day on which a step is posted: that which it was moved to, else that
+// of its cause in the plant's time. A status has none.
+func (d *decision) posting(in *instance, s *transaction.Step) string {
+	if s.Posting != "" || s.Wanted != "" {
+		return s.Posting
+	}
+	for i := range in.now.Events {
+		if e := &in.now.Events[i]; e.ID == s.Cause {
+			return dayAt(d.cat, s.Plant, e.Occurred)
+		}
+	}
+	return ""
 }
 
 // causePosition is where the cause of a step stands in the feed of its plant; 0 where
@@ -309,6 +323,8 @@ func (d *decision) world(in *instance) transaction.World {
 		Mode: func(reaction, plant string) transaction.Mode {
 			return d.cat.ReactionMode(in.plan.Name(), reaction, plant)
 		},
+		Now: d.w.Now,
+		Day: func(plant string, at time.Time) string { return dayAt(d.cat, plant, at) },
 	}
 }
 

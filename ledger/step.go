@@ -55,6 +55,7 @@ type Step struct {
 	Basis       string    `json:"basis,omitempty"`  // id of the statement that it starts from
 	Amends      string    `json:"amends,omitempty"` // key of the step that it amends or undoes
 	Wanted      string    `json:"wanted,omitempty"`
+	Posting     string    `json:"posting,omitempty"` // day of the plant on which it is posted, "2026-04-01"; "" for a status
 	Lanes       []event.Ref
 	Within      time.Duration `json:"-"` // from recording to its deadline; 0 for none
 	Status      StepStatus    `json:"status"`

@@ -82,7 +82,7 @@ var (
 	}
 	stepsTable = &table{name: "steps", columns: concat(
 		texts("key"), numbers("recorded"), texts("transaction_id", "plant", "reaction", "role", "system", "command", "object",
-			"cause"), numbers("position"), texts("basis", "amends", "wanted", "lanes"), numbers("deadline"))}
+			"cause"), numbers("position"), texts("basis", "amends", "wanted", "lanes"), numbers("deadline"), texts("posting"))}
 	commandKeysTable = &table{
 		name: "command_keys",
 		columns: concat(texts("key"), numbers("recorded"), texts("transaction_id", "plant", "system", "status"), numbers("attempts"),

@@ -17,6 +17,8 @@ import (
 //   - What is in effect is amended, or undone and done anew, or undone; where the
 //     plan says no command for it, the step is held for a person.
 //   - While an attempt is under way nothing is decided about its event.
+//   - What a system refuses because its posting period is closed goes out again on
+//     another day, where the plan says so; see NextOpen.
 //
 // For a reaction that ensures a status:
 //
@@ -155,6 +157,7 @@ func (d *decision) follow(r *reaction, e *Noted) {
 		return
 	}
 	wanted := d.wantedSteps(r, e, chain, mode)
+	d.notBefore(e, wanted)
 	if none { // what is done anew would have nowhere to go
 		wanted = slices.DeleteFunc(wanted, func(s Step) bool { return s.Kind == KindDo })
 	}
@@ -172,6 +175,7 @@ func (d *decision) follow(r *reaction, e *Noted) {
 		at := slices.IndexFunc(wanted, func(x Step) bool { return x.Kind == s.Kind && x.Cause == s.Cause && x.Amends == s.Amends })
 		switch {
 		case at >= 0:
+			d.moveOn(r, e, i, wanted[at], mode)
 			wanted = slices.Delete(wanted, at, at+1)
 		case s.Status == StepWaived:
 		case e.gone():

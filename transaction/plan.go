@@ -34,22 +34,18 @@ const (
 type Reaction struct {
 	On           []string `yaml:"on"` // do: event types
 	Do           *Do      `yaml:"do"`
-	Ensure       string   `yaml:"ensure"` // ensure: the command that states a status
-	From         []string `yaml:"from"`   // ensure: event types that decide the status
-	Wanted       []Wanted `yaml:"wanted"` // ensure: the first line that holds counts
-	In           []string `yaml:"in"`     // ensure: roles, a step for each
-	After        []string `yaml:"after"`  // reactions whose steps must be applied before
-	Again        []string `yaml:"again"`  // ensure: of these, those after whose steps the status is stated again, because what comes later does not have it
-	Within       string   `yaml:"within"` // how long a step may take, from when its cause is on record: "5m"
-	ClosedPeriod string   `yaml:"closed-period"`
-	Amend        *Amend   `yaml:"amend"` // do: how a correction reaches a system that has performed the step
-	Undo         *Undo    `yaml:"undo"`  // do: how a reversal reaches it
-	Lanes        []string `yaml:"lanes"` // kinds of the cause's refs that order the step besides the key
+	Ensure       string   `yaml:"ensure"`        // ensure: the command that states a status
+	From         []string `yaml:"from"`          // ensure: event types that decide the status
+	Wanted       []Wanted `yaml:"wanted"`        // ensure: the first line that holds counts
+	In           []string `yaml:"in"`            // ensure: roles, a step for each
+	After        []string `yaml:"after"`         // reactions whose steps must be applied before
+	Again        []string `yaml:"again"`         // ensure: of these, those after whose steps the status is stated again, because what comes later does not have it
+	Within       string   `yaml:"within"`        // how long a step may take, from when its cause is on record: "5m"
+	ClosedPeriod string   `yaml:"closed-period"` // do: HoldClosed, which is the default, or NextOpen
+	Amend        *Amend   `yaml:"amend"`         // do: how a correction reaches a system that has performed the step
+	Undo         *Undo    `yaml:"undo"`          // do: how a reversal reaches it
+	Lanes        []string `yaml:"lanes"`         // kinds of the cause's refs that order the step besides the key
 }
-
-// HoldClosed says what happens to a step whose posting date lies in a closed period:
-// it stands for a person. There is nothing else that could be said yet.
-const HoldClosed = "hold"
 
 // A Do names the command of a reaction.
 type Do struct {

@@ -144,8 +144,8 @@ func (c *planChecker) doReaction(at string, r Reaction) {
 	if r.Undo != nil {
 		c.name(at+".undo.command", r.Undo.Command, "reverse-receipt")
 	}
-	if r.ClosedPeriod != "" && r.ClosedPeriod != HoldClosed {
-		c.report(at+".closed-period", "%.40q is not hold: a posting in a closed period waits for a person", r.ClosedPeriod)
+	if r.ClosedPeriod != "" && r.ClosedPeriod != HoldClosed && r.ClosedPeriod != NextOpen {
+		c.report(at+".closed-period", "%.40q is none of hold, next-open: write hold where a posting in a closed period waits for a person, next-open where it is posted on the first day of the next month", r.ClosedPeriod)
 	}
 }
 

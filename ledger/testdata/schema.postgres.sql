@@ -335,6 +335,7 @@ table steps
 	wanted text collate "C" not null
 	lanes text collate "C" not null
 	deadline bigint not null
+	posting text not null
 	partition by RANGE (recorded)
 	PRIMARY KEY (key, recorded)
 	CREATE INDEX steps_cause ON ONLY public.steps USING btree (cause)

@@ -371,7 +371,7 @@ CREATE TABLE steps (
 	amends      text   not null,
 	wanted      text   not null,
 	lanes       text   not null,
-	deadline    bigint not null,
+	deadline    bigint not null, posting text not null default '',
 	primary key (key, recorded)
 )
 
