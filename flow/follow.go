@@ -15,19 +15,6 @@ import (
 	"github.com/gapless/gapless/transaction"
 )
 
-// concerns names the transactions that an event may move, for the ledger to load:
-// those of the plans on its type, about the objects of the plan's kind that it
-// refers to.
-func concerns(cat *catalog.Catalog, d *ledger.Draft) []string {
-	var all []string
-	for _, plan := range cat.PlansOn(d.Type) {
-		for _, key := range plan.KeysOf(d.Refs) {
-			all = append(all, transactionID(plan, key, d.Plant))
-		}
-	}
-	return all
-}
-
 // follower works out, inside the commit, what follows from one entry for other
 // systems: it notes events and outcomes in their transactions and asks each for
 // its next steps.
@@ -54,6 +41,9 @@ func (d *decision) follow(drafts []ledger.Draft) (ledger.Following, error) {
 		}
 	}
 	for i := range drafts {
+		if err := f.relate(&drafts[i]); err != nil {
+			return ledger.Following{}, err
+		}
 		if err := f.note(&drafts[i], d.w.Last+int64(i)+1); err != nil {
 			return ledger.Following{}, err
 		}
@@ -61,27 +51,23 @@ func (d *decision) follow(drafts []ledger.Draft) (ledger.Following, error) {
 	return f.next()
 }
 
-// note tells the transactions of an event what happened. A correction that names
-// an object no longer is a reversal to the transaction of that object.
+// note tells the transactions of an event what happened. A correction that names or
+// reaches an object no longer is a reversal to the transaction of that object.
 func (f *follower) note(draft *ledger.Draft, position int64) error {
 	before := f.d.w.Statements[draft.Key]
 	for _, plan := range f.d.cat.PlansOn(draft.Type) {
-		keys := plan.KeysOf(draft.Refs)
-		for _, key := range plan.KeysOf(slices.Concat(draft.Refs, before.Refs)) {
-			in, err := f.instance(plan, key, draft.Plant)
+		keys := keysOf(f.d.w, plan, draft.Type, draft.Refs)
+		for _, k := range keysOf(f.d.w, plan, draft.Type, slices.Concat(draft.Refs, before.Refs)) {
+			in, err := f.instance(plan, k.key, draft.Plant)
 			if err != nil {
 				return err
 			}
-			change := draft.Change
-			if !slices.Contains(keys, key) {
-				change = event.Reversal
-			}
 			in.plant = draft.Plant
-			in.now = plan.Note(in.now, transaction.Happened{
-				Key: draft.Key, ID: event.StatementID(draft.Key, draft.Statement), Statement: draft.Statement, Type: draft.Type, Change: change,
-				Plant: draft.Plant, Ordering: f.d.ordering(key, draft), Position: position, Refs: draft.Refs, Occurred: draft.Occurred.From.UTC(),
-				Disputed: draft.Disputed,
-			})
+			h := f.d.happened(plan, k, draft, position)
+			if !slices.ContainsFunc(keys, func(x reachedKey) bool { return x.key == k.key }) {
+				h.Change = event.Reversal
+			}
+			in.now = plan.Note(in.now, h)
 		}
 	}
 	return nil

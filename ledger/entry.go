@@ -159,6 +159,7 @@ type Working struct {
 	Transactions map[string]Transaction // by id; absent = not begun
 	Steps        map[string]Step        // by key: those of the transactions, and those that settlements name
 
+	reached  reached
 	attempts map[string][]Attempt // by step: those of which no end is known
 	due      map[string]int64     // by step: when the lane that it heads is due
 }
@@ -168,7 +169,7 @@ func newWorking() *Working {
 	return &Working{
 		Inbox: map[string]Inbox{}, Versions: map[string]map[string]int{}, Statements: map[string]Statement{},
 		ByMessage: map[string][]string{}, Objects: map[event.Ref]Object{}, Satisfied: map[string]bool{},
-		Transactions: map[string]Transaction{}, Steps: map[string]Step{}, attempts: map[string][]Attempt{}, due: map[string]int64{},
+		Transactions: map[string]Transaction{}, Steps: map[string]Step{}, reached: newReached(), attempts: map[string][]Attempt{}, due: map[string]int64{},
 	}
 }
 

@@ -73,11 +73,6 @@ type Stop struct {
 // loadFollowing reads the transactions that entries name with their steps, and the
 // steps that turns and settlements name.
 func (t *transaction) loadFollowing(ctx context.Context, s *touched) error {
-	transactions := slices.Clone(s.transactions)
-	for _, key := range s.changing { // what they said before concerned transactions too
-		before := t.w.Statements[key]
-		transactions = append(transactions, t.ledger.cfg.Concerns(&before.Draft)...)
-	}
 	var steps []string
 	for _, it := range t.batch.items {
 		switch {
@@ -94,13 +89,11 @@ func (t *transaction) loadFollowing(ctx context.Context, s *touched) error {
 			}
 		}
 	}
-	for _, list := range []*[]string{&transactions, &steps} {
-		slices.Sort(*list)
-		*list = slices.Compact(*list)
-	}
+	slices.Sort(steps)
+	steps = slices.Compact(steps)
 	return errors.Join(
-		t.loadTransactions(ctx, transactions),
-		t.loadSteps(ctx, "c.transaction_id", transactions),
+		t.loadTransactions(ctx, s.transactions),
+		t.loadSteps(ctx, "c.transaction_id", s.transactions),
 		t.loadSteps(ctx, "c.key", steps),
 		t.loadAttempts(ctx, steps),
 		t.loadDue(ctx, steps))

@@ -23,6 +23,8 @@ type Happened struct {
 	Refs      []event.Ref  `json:"refs,omitempty"`
 	Occurred  time.Time    `json:"occurred"`           // from when; kept in UTC
 	Disputed  bool         `json:"disputed,omitempty"` // a policy objects: its steps are held for a person
+	Via       event.Ref    `json:"via,omitempty"`      // the object that it names, where a relation leads from there to the key; see Reach
+	Moves     []Move       `json:"moves,omitempty"`    // what it does to the open sets of the key, where the plan is reached through relations
 }
 
 // Noted is an event of a transaction: the newest statement of its key.

@@ -29,6 +29,7 @@ import (
 //   - A statement never waits for another one: what orders them is their lane.
 func (p *Plan) Next(in Instance, w World) Instance {
 	d := decision{plan: p, world: w, in: in}
+	d.world.State = in.withReached(w.State)
 	d.in.Steps = slices.Clone(in.Steps)
 	d.in.Events = slices.Clone(in.Events)
 	d.resolveHeld()

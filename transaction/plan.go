@@ -17,6 +17,7 @@ type PlanDefinition struct {
 	Title     string                 `yaml:"title"`
 	Home      string                 `yaml:"home"` // Centre, which is the default, or AtPlant
 	Key       string                 `yaml:"key"`  // kind of object
+	Reached   []Reach                `yaml:"reached"` // how events concern keys that they do not name
 	Reactions map[string]Reaction    `yaml:"reactions"`
 	Expect    map[string]Expectation `yaml:"expect"`
 	Complete  Completion             `yaml:"complete"`
@@ -142,8 +143,8 @@ func (p *Plan) Concerns(eventType string) bool { return p.types[eventType] }
 
 // KeysOf is the keys of the transactions that an event with these refs concerns,
 // in the order of the refs, each once. Objects that are only reached through
-// relations, such as the lots of a batch, are for the caller to add: relations are
-// on record, not in the event. Of a correction the refs of the statement before
+// relations, such as the lots of a batch, are for the caller to add, by ReachedFrom and
+// CarriedOver: relations are on record, not in the event. Of a correction the refs of the statement before
 // count too; where only they name a key, it is noted there as a reversal.
 func (p *Plan) KeysOf(refs []event.Ref) []event.Ref {
 	var keys []event.Ref

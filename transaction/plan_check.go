@@ -22,6 +22,7 @@ func CompilePlan(def PlanDefinition) (*Plan, error) {
 	for _, name := range slices.Sorted(maps.Keys(def.Reactions)) {
 		c.reaction(name, def.Reactions[name])
 	}
+	c.reached()
 	c.circles()
 	c.expectations()
 	c.completion()
