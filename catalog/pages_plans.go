@@ -21,6 +21,9 @@ func (c *Catalog) writePlans(b *strings.Builder) {
 		for _, name := range slices.Sorted(maps.Keys(def.Reactions)) {
 			writeReaction(b, def.Key, name, def.Reactions[name])
 		}
+		for _, r := range def.Reached {
+			fmt.Fprintf(b, "\nA %s is also concerned by each %s about the %s that `%s` relates to it.\n", def.Key, strings.ReplaceAll(coded(r.On), ", ", " or "), r.From, r.By)
+		}
 		for _, name := range slices.Sorted(maps.Keys(def.Expect)) {
 			x := def.Expect[name]
 			fmt.Fprintf(b, "\nExpected: %s. After %s comes %s within %s.\n", name, coded([]string{x.After}), strings.ReplaceAll(coded(x.OneOf), ", ", " or "), x.Within)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -166,4 +167,21 @@ func TestWhatReachesALotInOneCommitIsNotedInWhateverOrder(t *testing.T) {
 			x.verified()
 		})
 	}
+}
+
+func TestTwoHubsMissNoHoldAndNoLotOfABatchWhateverTheOrder(t *testing.T) {
+	dsn := newPostgres(t)
+	graz := newReached(t, dsn)
+	linz := hubOn(t, flow.Config{Catalog: graz.Catalog(), Ledger: ledger.Config{Database: dsn}, Node: "linz"})
+	want := map[string]string{}
+	for i := range 30 {
+		name := fmt.Sprint(i)
+		var both sync.WaitGroup
+		both.Go(func() { graz.says(ofBatch("e"+name, name, "B"+name)) })
+		both.Go(func() { linz.says(batchHeld("h"+name, "H-"+name, "B"+name, doc{"plant": "linz"})) })
+		both.Wait()
+		want[name] = "blocked"
+	}
+	graz.states(want)
+	graz.verified()
 }

@@ -29,7 +29,7 @@ func Refold(cat *catalog.Catalog) func(kind string, events []ledger.Folded) (sta
 // revision may have been recorded before the plan was there: it is left alone.
 func VerifyOptions(cat *catalog.Catalog) ledger.VerifyOptions {
 	return ledger.VerifyOptions{
-		Refold:  Refold(cat),
+		Refold: Refold(cat),
 		Reaches: func(d *ledger.Draft) []ledger.Reach {
 			if d.Change == event.Reversal {
 				return nil // to what is related later, it never was

@@ -99,9 +99,9 @@ func (r *reached) note(d *Draft) {
 	}
 }
 
-// loadReached finds the transactions that the batch concerns: those of the objects that
-// its events name, and those that they reach through relations. Where no plan is reached
-// so, it asks the database for nothing.
+// loadReached finds the transactions that the entries of the batch concern: those of the
+// objects that their events name, and those that they reach through relations. Where no
+// plan is reached so, it asks the database for nothing.
 func (t *transaction) loadReached(ctx context.Context, s *touched) error {
 	var drafts []*Draft
 	for _, it := range t.batch.items {
@@ -112,10 +112,22 @@ func (t *transaction) loadReached(ctx context.Context, s *touched) error {
 			drafts = append(drafts, &it.entry.Drafts[i])
 		}
 	}
-	for _, key := range s.changing { // what they said before concerned transactions too
+	return t.concern(ctx, s, drafts)
+}
+
+// loadReachedBefore finds those that the statements concerned which the batch may correct
+// or reverse. They are known only when other locks are taken: should two commits wait for
+// each other in a circle, PostgreSQL ends one of them, and it is tried again.
+func (t *transaction) loadReachedBefore(ctx context.Context, s *touched) error {
+	var drafts []*Draft
+	for _, key := range s.changing {
 		before := t.w.Statements[key]
 		drafts = append(drafts, &before.Draft)
 	}
+	return t.concern(ctx, s, drafts)
+}
+
+func (t *transaction) concern(ctx context.Context, s *touched, drafts []*Draft) error {
 	var ways []Reach
 	for _, d := range drafts {
 		ways = append(ways, t.ledger.cfg.Reaches(d)...)
@@ -147,10 +159,14 @@ func (t *transaction) loadWays(ctx context.Context, ways []Reach) error {
 	}
 	var stated []event.Relation
 	types := map[string]bool{}
+	asked := map[from]bool{}
 	for i := range ways {
 		w := &ways[i]
 		if w.To == "" {
-			t.w.reached.related[from{w.From, w.Relation}] = nil
+			k := from{w.From, w.Relation}
+			if _, known := t.w.reached.related[k]; !known {
+				asked[k] = true
+			}
 			continue
 		}
 		if !slices.Contains(stated, w.relation()) {
@@ -160,7 +176,7 @@ func (t *transaction) loadWays(ctx context.Context, ways []Reach) error {
 			types[typ] = true
 		}
 	}
-	if err := t.w.reached.loadRelated(ctx, t.dialect, t.each); err != nil {
+	if err := t.w.reached.loadRelated(ctx, t.dialect, asked, t.each); err != nil {
 		return err
 	}
 	for chunk := range slices.Chunk(stated, 64) {
@@ -173,7 +189,8 @@ func (t *transaction) loadWays(ctx context.Context, ways []Reach) error {
 
 // lockWays makes commits of different plants on one PostgreSQL wait for each other where
 // one reports about an object and the other relates one to it, so that none misses what
-// the other records. Its locks are apart from those of lockKeys and taken before them.
+// the other records. Its locks are apart from those of lockKeys and taken before them,
+// but for what a correction takes back.
 func (t *transaction) lockWays(ctx context.Context, ways []Reach) error {
 	if t.dialect != postgres {
 		return nil
@@ -192,10 +209,11 @@ const wayLockSpace = 0x77617973
 // inEffect joins a relation to the statement that makes it, where that stands.
 const inEffect = "join event_keys k on k.key = r.key and k.plant = r.plant and k.position = r.position and k.change <> 'reversal'"
 
-// loadRelated reads where relations lead to for all that is asked for.
-func (r *reached) loadRelated(ctx context.Context, d dialect, each func(context.Context, string, []any, func(Row) error) error) error {
+// loadRelated reads where relations lead to from all that is asked for.
+func (r *reached) loadRelated(ctx context.Context, d dialect, asked map[from]bool, each func(context.Context, string, []any, func(Row) error) error) error {
 	var refs, kinds []string
-	for k := range r.related {
+	for k := range asked {
+		r.related[k] = nil
 		refs, kinds = append(refs, string(k.ref)), append(kinds, k.relation)
 	}
 	if len(refs) == 0 {
@@ -209,8 +227,8 @@ func (r *reached) loadRelated(ctx context.Context, d dialect, each func(context.
 		var k from
 		var to event.Ref
 		err := row.Scan(&k.ref, &k.relation, &to)
-		if known, asked := r.related[k]; asked {
-			r.related[k] = append(known, to)
+		if asked[k] {
+			r.related[k] = append(r.related[k], to)
 		}
 		return err
 	})

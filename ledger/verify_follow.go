@@ -150,14 +150,15 @@ func (v *verification) relatedTo(ctx context.Context, r *Reader, events []Draft)
 	if v.options.Reaches == nil {
 		return w, nil
 	}
+	asked := map[from]bool{}
 	for i := range events {
 		for _, way := range v.options.Reaches(&events[i]) {
 			if way.To == "" {
-				w.reached.related[from{way.From, way.Relation}] = nil
+				asked[from{way.From, way.Relation}] = true
 			}
 		}
 	}
-	return w, w.reached.loadRelated(ctx, v.ledger.store.dialect, r.Query)
+	return w, w.reached.loadRelated(ctx, v.ledger.store.dialect, asked, r.Query)
 }
 
 // verifyLanes checks that every lane names its first step, and no lane is left

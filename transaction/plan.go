@@ -15,8 +15,8 @@ import (
 type PlanDefinition struct {
 	Plan      string                 `yaml:"plan"`
 	Title     string                 `yaml:"title"`
-	Home      string                 `yaml:"home"` // Centre, which is the default, or AtPlant
-	Key       string                 `yaml:"key"`  // kind of object
+	Home      string                 `yaml:"home"`    // Centre, which is the default, or AtPlant
+	Key       string                 `yaml:"key"`     // kind of object
 	Reached   []Reach                `yaml:"reached"` // how events concern keys that they do not name
 	Reactions map[string]Reaction    `yaml:"reactions"`
 	Expect    map[string]Expectation `yaml:"expect"`
