@@ -37,6 +37,7 @@ type StepView struct {
 	Role      string          `json:"role"`
 	Name      string          `json:"name" example:"receive-goods"`
 	Wanted    string          `json:"wanted,omitempty" doc:"The status that it brings about"`
+	Posting   string          `json:"posting_date,omitempty" format:"date" doc:"Day of the plant on which it is posted; a later one than the event's where the period was closed"`
 	Status    string          `json:"status" enum:"waiting,due,sent,accepted,applied,partly-applied,refused,held,superseded,obsolete,reversed,waived,shadow"`
 	Cause     string          `json:"cause" doc:"Id of the event's statement"`
 	Amends    string          `json:"amends,omitempty" doc:"Key of the command that it amends or undoes"`
@@ -94,7 +95,7 @@ func stepViews(who caller, all []report.Step) []StepView {
 func stepView(who caller, s *report.Step) StepView {
 	plan, _, _ := strings.Cut(s.Transaction, " ")
 	v := StepView{
-		Command: s.Key, Plan: plan, Object: string(s.Object), Plant: s.Plant, Reaction: s.Reaction, System: s.System, Role: s.Role, Name: s.Command, Wanted: s.Wanted,
+		Command: s.Key, Plan: plan, Object: string(s.Object), Plant: s.Plant, Reaction: s.Reaction, System: s.System, Role: s.Role, Name: s.Command, Wanted: s.Wanted, Posting: s.Posting,
 		Status: string(s.Status), Cause: s.Cause, Amends: s.Amends, Recorded: utc(s.Recorded), Changed: utc(s.Changed), Deadline: utc(s.Deadline), Open: visibleExceptions(who, s.Open),
 	}
 	for _, a := range s.Tries {

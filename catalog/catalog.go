@@ -65,6 +65,7 @@ type Catalog struct {
 	plans           map[string]*transaction.Plan
 	plansOn         map[string][]*transaction.Plan // by event type
 	collecting      map[collectedAt]transaction.Collecting
+	plansReached    []*transaction.Plan // whose keys are reached through relations too
 	planDigests     map[string]string
 	soleFillers     map[filledRole]string // systems that alone have a role at a plant
 	commands        map[messageName]*Command

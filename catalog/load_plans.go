@@ -34,6 +34,9 @@ func (l *loader) plans() {
 			return
 		}
 		l.catalog.plans[def.Plan], l.catalog.planDigests[def.Plan] = compiled, d.digest()
+		if len(def.Reached) > 0 {
+			l.catalog.plansReached = append(l.catalog.plansReached, compiled)
+		}
 		for _, typ := range compiled.Types() {
 			l.catalog.plansOn[typ] = append(l.catalog.plansOn[typ], compiled)
 		}
@@ -46,6 +49,7 @@ func (l *loader) lintPlans() {
 	for _, f := range l.planFiles {
 		d, def := f.doc, f.def
 		l.knownKind(d, "key", def.Key)
+		l.lintReached(d, def)
 		for _, name := range slices.Sorted(maps.Keys(def.Reactions)) {
 			r, at := def.Reactions[name], "reactions."+name
 			l.reportedTypes(d, at+".on", r.On)
@@ -73,6 +77,19 @@ func (l *loader) lintPlans() {
 			for j := range def.Cases[i].Story {
 				l.knownType(d, fmt.Sprintf("cases[%d].story[%d].type", i, j), def.Cases[i].Story[j].Type)
 			}
+		}
+	}
+}
+
+// lintReached checks the ways to the keys of a plan: that the relation is on the list,
+// and that some event states one that leads from the kind to the key.
+func (l *loader) lintReached(d *document, def transaction.PlanDefinition) {
+	for i, r := range def.Reached {
+		at := fmt.Sprintf("reached[%d]", i)
+		l.knownKind(d, at+".from", r.From)
+		l.reportedTypes(d, at+".on", r.On)
+		if codes := l.catalog.codes[relationList]; codes == nil || !codes.Has(r.By) {
+			l.errorAt(d, at+".by", fmt.Sprintf("Add it to codes/%s.yaml, or correct it.", relationList), "%.80q is not on the list %s", r.By, relationList)
 		}
 	}
 }

@@ -21,6 +21,9 @@ func (c *Catalog) writePlans(b *strings.Builder) {
 		for _, name := range slices.Sorted(maps.Keys(def.Reactions)) {
 			writeReaction(b, def.Key, name, def.Reactions[name])
 		}
+		for _, r := range def.Reached {
+			fmt.Fprintf(b, "\nA %s is also concerned by each %s about the %s that `%s` relates to it.\n", def.Key, strings.ReplaceAll(coded(r.On), ", ", " or "), r.From, r.By)
+		}
 		for _, name := range slices.Sorted(maps.Keys(def.Expect)) {
 			x := def.Expect[name]
 			fmt.Fprintf(b, "\nExpected: %s. After %s comes %s within %s.\n", name, coded([]string{x.After}), strings.ReplaceAll(coded(x.OneOf), ", ", " or "), x.Within)
@@ -112,7 +115,11 @@ func writeReaction(b *strings.Builder, key, name string, r transaction.Reaction)
 		} else {
 			b.WriteString(" What is reversed after it was applied is held for a person.")
 		}
-		b.WriteString(" In a closed period it is held.")
+		if r.ClosedPeriod == transaction.NextOpen {
+			b.WriteString(" In a closed period it is posted on the first day of the next month that is open.")
+		} else {
+			b.WriteString(" In a closed period it is held.")
+		}
 	} else {
 		fmt.Fprintf(b, "`%s` states the status of the %s in %s%s, after each %s that changes it. The first line that holds counts:\n",
 			r.Ensure, key, strings.Join(r.In, " and "), within, strings.ReplaceAll(coded(r.From), ", ", " or "))

@@ -22,6 +22,10 @@ func (c *Catalog) PlanDigest(name string) string { return c.planDigests[name] }
 // not change the slice.
 func (c *Catalog) PlansOn(eventType string) []*transaction.Plan { return c.plansOn[eventType] }
 
+// PlansReached is every plan whose keys are reached through relations too. The caller
+// must not change the slice.
+func (c *Catalog) PlansReached() []*transaction.Plan { return c.plansReached }
+
 // ReactionMode is what a plant does with a reaction of a plan: what it says of it,
 // else of the plan, else live. A plant that the catalog has not does nothing.
 func (c *Catalog) ReactionMode(plan, reaction, plant string) transaction.Mode {

@@ -64,7 +64,8 @@ func Open(ctx context.Context, cfg Config) (*Flow, error) {
 	f.performers = f.newPerformers(cfg.Systems)
 	cfg.Ledger.Due = f.poke
 	cfg.Ledger.Decide = func(w *ledger.Working, e *ledger.Entry) ledger.Decision { return Decide(f.catalog.Load(), w, e) }
-	cfg.Ledger.Concerns = func(d *ledger.Draft) []string { return concerns(f.catalog.Load(), d) }
+	cfg.Ledger.Concerns = func(w *ledger.Working, d *ledger.Draft) []string { return concerns(f.catalog.Load(), w, d) }
+	cfg.Ledger.Reaches = func(d *ledger.Draft) []ledger.Reach { return reaches(f.catalog.Load(), d) }
 	cfg.Ledger.Woken = f.Wake
 	if cfg.Ledger.Log == nil {
 		cfg.Ledger.Log = cfg.Log

@@ -15,19 +15,6 @@ import (
 	"github.com/gapless/gapless/transaction"
 )
 
-// concerns names the transactions that an event may move, for the ledger to load:
-// those of the plans on its type, about the objects of the plan's kind that it
-// refers to.
-func concerns(cat *catalog.Catalog, d *ledger.Draft) []string {
-	var all []string
-	for _, plan := range cat.PlansOn(d.Type) {
-		for _, key := range plan.KeysOf(d.Refs) {
-			all = append(all, transactionID(plan, key, d.Plant))
-		}
-	}
-	return all
-}
-
 // follower works out, inside the commit, what follows from one entry for other
 // systems: it notes events and outcomes in their transactions and asks each for
 // its next steps.
@@ -59,6 +46,9 @@ func (d *decision) follow(drafts []ledger.Draft) (ledger.Following, error) {
 		}
 	}
 	for i := range drafts {
+		if err := f.relate(&drafts[i]); err != nil {
+			return ledger.Following{}, err
+		}
 		if err := f.note(&drafts[i], d.w.Last+int64(i)+1); err != nil {
 			return ledger.Following{}, err
 		}
@@ -66,27 +56,23 @@ func (d *decision) follow(drafts []ledger.Draft) (ledger.Following, error) {
 	return f.next()
 }
 
-// note tells the transactions of an event what happened. A correction that names
-// an object no longer is a reversal to the transaction of that object.
+// note tells the transactions of an event what happened. A correction that names or
+// reaches an object no longer is a reversal to the transaction of that object.
 func (f *follower) note(draft *ledger.Draft, position int64) error {
 	before := f.d.w.Statements[draft.Key]
 	for _, plan := range f.d.cat.PlansOn(draft.Type) {
-		keys := plan.KeysOf(draft.Refs)
-		for _, key := range plan.KeysOf(slices.Concat(draft.Refs, before.Refs)) {
-			in, err := f.instance(plan, key, draft.Plant)
+		keys := keysOf(f.d.w, plan, draft.Type, draft.Refs)
+		for _, k := range keysOf(f.d.w, plan, draft.Type, slices.Concat(draft.Refs, before.Refs)) {
+			in, err := f.instance(plan, k.key, draft.Plant)
 			if err != nil {
 				return err
 			}
-			change := draft.Change
-			if !slices.Contains(keys, key) {
-				change = event.Reversal
-			}
 			in.plant = draft.Plant
-			in.now = plan.Note(in.now, transaction.Happened{
-				Key: draft.Key, ID: event.StatementID(draft.Key, draft.Statement), Statement: draft.Statement, Type: draft.Type, Change: change,
-				Plant: draft.Plant, Ordering: f.d.ordering(key, draft), Position: position, Refs: draft.Refs, Occurred: draft.Occurred.From.UTC(),
-				Disputed: draft.Disputed,
-			})
+			h := f.d.happened(plan, k, draft, position)
+			if !slices.ContainsFunc(keys, func(x reachedKey) bool { return x.key == k.key }) {
+				h.Change = event.Reversal
+			}
+			in.now = plan.Note(in.now, h)
 		}
 	}
 	return nil
@@ -249,7 +235,7 @@ func (f *follower) step(id string, in *instance, s *transaction.Step) {
 	}
 	step := ledger.Step{
 		Key: s.Key, Transaction: id, Object: in.now.Key, Plant: plant, Reaction: s.Reaction, Role: s.Role, System: s.System, Command: s.Command,
-		Cause: s.Cause, Basis: s.Basis, Amends: s.Amends, Wanted: s.Wanted, Members: s.Statements(), Lanes: s.Lanes, Within: in.plan.Within(s.Reaction),
+		Cause: s.Cause, Basis: s.Basis, Amends: s.Amends, Wanted: s.Wanted, Posting: f.d.posting(in, s), Members: s.Statements(), Lanes: s.Lanes, Within: in.plan.Within(s.Reaction),
 		Status: ledger.StepStatus(s.Status), Position: causePosition(in, s),
 	}
 	known, ok := f.d.w.Steps[s.Key]
@@ -263,6 +249,20 @@ func (f *follower) step(id string, in *instance, s *transaction.Step) {
 	case ok && known.Status.Stuck() && !f.ended(s.Key):
 		f.out.Resolved = append(f.out.Resolved, ledger.StepEnd{Step: s.Key, Resolution: string(step.Status)})
 	}
+}
+
+// posting is the day on which a step is posted: that which it was moved to, else that
+// of its cause in the plant's time. A status has none.
+func (d *decision) posting(in *instance, s *transaction.Step) string {
+	if s.Posting != "" || s.Wanted != "" {
+		return s.Posting
+	}
+	for i := range in.now.Events {
+		if e := &in.now.Events[i]; e.ID == s.Cause {
+			return dayAt(d.cat, s.Plant, e.Occurred)
+		}
+	}
+	return ""
 }
 
 // causePosition is where the cause of a step stands in the feed of its plant; 0 where
@@ -317,6 +317,8 @@ func (d *decision) world(in *instance) transaction.World {
 		Collect: func(reaction, plant string) (transaction.Collecting, bool) {
 			return d.cat.Collecting(in.plan.Name(), reaction, plant)
 		},
+		Now: d.w.Now,
+		Day: func(plant string, at time.Time) string { return dayAt(d.cat, plant, at) },
 	}
 }
 

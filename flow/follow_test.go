@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/flow"
 	"github.com/gapless/gapless/ledger"
+	"github.com/gapless/gapless/transaction"
 )
 
 const lotPlan = `
@@ -138,15 +140,17 @@ type following struct {
 func newFollowing(t testing.TB) *following {
 	t.Helper()
 	x := &following{erp: &books{}, wms: &books{}}
-	follower := func(b *books) flow.Follower {
-		return flow.Follower{System: b, Traits: connector.Traits{Class: connector.Findable, Settles: time.Millisecond, KeyCarrier: "reference"}, SendWithin: time.Second, Wait: 10 * time.Millisecond}
-	}
 	x.hub = hubOn(t, flow.Config{
 		Catalog: followingCompany(t),
 		Ledger:  ledger.Config{Database: filepath.Join(t.TempDir(), "gapless.db")},
-		Systems: map[string]flow.Follower{"erp": follower(x.erp), "graz-wms": follower(x.wms)},
+		Systems: map[string]flow.Follower{"erp": findable(x.erp), "graz-wms": findable(x.wms)},
 	})
 	return x
+}
+
+// findable is how a hub treats books.
+func findable(b *books) flow.Follower {
+	return flow.Follower{System: b, Traits: connector.Traits{Class: connector.Findable, Settles: time.Millisecond, KeyCarrier: "reference"}, SendWithin: time.Second, Wait: 10 * time.Millisecond}
 }
 
 // followingCompany is the company with a plan and a warehouse.
@@ -372,6 +376,52 @@ func TestARefusalThatANewerStatusOvertookNeedsNobody(t *testing.T) {
 	open, err := x.Ledger().Held(t.Context(), ledger.HeldFilter{})
 	if err != nil || len(open) != 0 {
 		t.Errorf("open: %+v, %v", open, err)
+	}
+	x.verified()
+}
+
+func TestARefusalOfAClosedPeriodIsPostedInTheNextOpenOne(t *testing.T) {
+	if transaction.RefusedClosed != fault.PeriodClosed.Code {
+		t.Fatal("plans and systems call a closed period by different names")
+	}
+	x := &following{erp: &books{}, wms: &books{}}
+	var asked []string
+	x.erp.fate = func(cmd connector.Command) fate {
+		day, _ := cmd.Request["posting_date"].(string)
+		asked = append(asked, day)
+		if day < "2026-05-01" {
+			return refuses
+		}
+		return well
+	}
+	x.hub = hubOn(t, flow.Config{
+		Catalog: company(t, map[string]string{
+			"plans/lot-to-stock.yaml": strings.Replace(lotPlan, "    within: 5m\n", "    within: 5m\n    closed-period: next-open\n", 1),
+			"systems/graz-wms.yaml":   "system: graz-wms\ntitle: Warehouse\nroles: [wms]\nplants: [graz]\n",
+		}),
+		Ledger:  ledger.Config{Database: filepath.Join(t.TempDir(), "gapless.db")},
+		Systems: map[string]flow.Follower{"erp": findable(x.erp), "graz-wms": findable(x.wms)},
+	})
+	x.becomes(x.says(lotMade("e1", "4711", "100")), "recorded")
+	x.quiet()
+	x.erp.mu.Lock()
+	if diff := cmp.Diff([]string{"2026-03-02", "2026-04-01", "2026-05-01"}, asked); diff != "" {
+		t.Errorf("posting dates:\n%s", diff)
+	}
+	x.erp.mu.Unlock()
+	steps, err := x.Ledger().StepsOf(t.Context(), "lot-to-stock lot/M-100/4711")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range steps {
+		got = append(got, fmt.Sprintf("%s %s", s.Posting, s.Status))
+	}
+	if diff := cmp.Diff([]string{"2026-03-02 superseded", "2026-04-01 superseded", "2026-05-01 applied"}, got); diff != "" {
+		t.Errorf("steps:\n%s", diff)
+	}
+	if open, err := x.Ledger().Held(t.Context(), ledger.HeldFilter{}); err != nil || len(open) != 0 {
+		t.Errorf("a person is asked though nothing is to be decided: %+v, %v", open, err)
 	}
 	x.verified()
 }

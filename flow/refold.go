@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/gapless/gapless/catalog"
+	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/ledger"
 	"github.com/gapless/gapless/transaction"
 )
@@ -29,11 +30,17 @@ func Refold(cat *catalog.Catalog) func(kind string, events []ledger.Folded) (sta
 func VerifyOptions(cat *catalog.Catalog) ledger.VerifyOptions {
 	return ledger.VerifyOptions{
 		Refold: Refold(cat),
-		Reacts: func(d *ledger.Draft) []string {
+		Reaches: func(d *ledger.Draft) []ledger.Reach {
+			if d.Change == event.Reversal {
+				return nil // to what is related later, it never was
+			}
+			return reaches(cat, d)
+		},
+		Reacts: func(w *ledger.Working, d *ledger.Draft) []string {
 			if d.Revision != cat.Digest() {
 				return nil
 			}
-			return concerns(cat, d)
+			return noting(cat, w, d)
 		},
 		Noted: func(state []byte, statement string) bool {
 			var in transaction.Instance

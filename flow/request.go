@@ -1,12 +1,14 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"strconv"
 	"time"
 
+	"github.com/gapless/gapless/catalog"
 	"github.com/gapless/gapless/connector"
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/fault"
@@ -76,7 +78,7 @@ func (f *Flow) canonicalCommand(ctx context.Context, s *ledger.Step, cause *ledg
 	}
 	command := map[string]any{
 		"command": s.Command, "plant": s.Plant, "subject": string(s.Object), "reaction": s.Reaction, "event": eventDocument(cause),
-		"posting_date": f.postingDate(s.Plant, cause.Occurred.From),
+		"posting_date": cmp.Or(s.Posting, dayAt(f.Catalog(), s.Plant, cause.Occurred.From)),
 	}
 	if s.Wanted != "" {
 		command["wanted"] = s.Wanted
@@ -135,9 +137,9 @@ func (f *Flow) documentsOf(ctx context.Context, command string) ([]any, *fault.F
 	return all, nil
 }
 
-// postingDate is the day in the plant's time on which something happened.
-func (f *Flow) postingDate(plant string, at time.Time) string {
-	if p, ok := f.Catalog().Plant(plant); ok {
+// dayAt is the day of a moment in the plant's time.
+func dayAt(cat *catalog.Catalog, plant string, at time.Time) string {
+	if p, ok := cat.Plant(plant); ok {
 		at = at.In(p.Zone)
 	}
 	return at.Format(time.DateOnly)

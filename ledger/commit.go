@@ -495,6 +495,7 @@ func (t *transaction) recordDraft(f *feed, m *keyed, d *Draft) error {
 		t.w.ByMessage[s.Message] = append(t.w.ByMessage[s.Message], d.Key)
 	}
 	t.w.Statements[d.Key], t.keys[d.Key] = s, true
+	t.w.reached.note(&s.Draft)
 	return nil
 }
 

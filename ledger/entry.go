@@ -161,7 +161,8 @@ type Working struct {
 	Transactions map[string]Transaction // by id; absent = not begun
 	Steps        map[string]Step        // by key: those of the transactions, and those that settlements name
 
-	timers   map[string]Timer     // by id: those of turns that are still there
+	timers   map[string]Timer // by id: those of turns that are still there
+	reached  reached
 	attempts map[string][]Attempt // by step: those of which no end is known
 	due      map[string]int64     // by step: when the lane that it heads is due
 }
@@ -171,7 +172,7 @@ func newWorking() *Working {
 	return &Working{
 		Inbox: map[string]Inbox{}, Versions: map[string]map[string]int{}, Statements: map[string]Statement{},
 		ByMessage: map[string][]string{}, Objects: map[event.Ref]Object{}, Satisfied: map[string]bool{},
-		Transactions: map[string]Transaction{}, Steps: map[string]Step{}, timers: map[string]Timer{}, attempts: map[string][]Attempt{}, due: map[string]int64{},
+		Transactions: map[string]Transaction{}, Steps: map[string]Step{}, reached: newReached(), timers: map[string]Timer{}, attempts: map[string][]Attempt{}, due: map[string]int64{},
 	}
 }
 

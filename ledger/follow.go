@@ -74,11 +74,6 @@ type Stop struct {
 // loadFollowing reads the transactions that entries name with their steps, and the
 // steps that turns and settlements name.
 func (t *transaction) loadFollowing(ctx context.Context, s *touched) error {
-	transactions := slices.Clone(s.transactions)
-	for _, key := range s.changing { // what they said before concerned transactions too
-		before := t.w.Statements[key]
-		transactions = append(transactions, t.ledger.cfg.Concerns(&before.Draft)...)
-	}
 	var steps []string
 	for _, it := range t.batch.items {
 		switch {
@@ -100,13 +95,11 @@ func (t *transaction) loadFollowing(ctx context.Context, s *touched) error {
 			}
 		}
 	}
-	for _, list := range []*[]string{&transactions, &steps} {
-		slices.Sort(*list)
-		*list = slices.Compact(*list)
-	}
+	slices.Sort(steps)
+	steps = slices.Compact(steps)
 	return errors.Join(
-		t.loadTransactions(ctx, transactions),
-		t.loadSteps(ctx, "c.transaction_id", transactions),
+		t.loadTransactions(ctx, s.transactions),
+		t.loadSteps(ctx, "c.transaction_id", s.transactions),
 		t.loadSteps(ctx, "c.key", steps),
 		t.loadAttempts(ctx, steps),
 		t.loadTimers(ctx),
@@ -130,7 +123,7 @@ func (t *transaction) loadTransactions(ctx context.Context, ids []string) error 
 }
 
 const stepColumns = `c.key, c.recorded, c.transaction_id, c.plant, c.system, c.status, c.attempts, c.digest, c.changed,
-	s.object, s.reaction, s.role, s.command, s.cause, s.position, s.basis, s.amends, s.wanted, s.lanes, s.deadline, s.members`
+	s.object, s.reaction, s.role, s.command, s.cause, s.position, s.basis, s.amends, s.wanted, s.lanes, s.deadline, s.members, s.posting`
 
 const stepJoin = " from command_keys c join steps s on s.key = c.key and s.recorded = c.recorded "
 
@@ -140,7 +133,7 @@ func scanStep(r Row, more ...any) (Step, error) {
 	var lanes, members string
 	err := r.Scan(append([]any{
 		&s.Key, &recorded, &s.Transaction, &s.Plant, &s.System, &s.Status, &s.Attempts, &s.Digest, &changed,
-		&s.Object, &s.Reaction, &s.Role, &s.Command, &s.Cause, &s.Position, &s.Basis, &s.Amends, &s.Wanted, &lanes, &deadline, &members,
+		&s.Object, &s.Reaction, &s.Role, &s.Command, &s.Cause, &s.Position, &s.Basis, &s.Amends, &s.Wanted, &lanes, &deadline, &members, &s.Posting,
 	}, more...)...)
 	s.Recorded, s.Changed, s.Deadline = fromMicros(recorded), fromMicros(changed), fromMicros(deadline)
 	s.Lanes, s.Members = refsOf(lanes), strings.Fields(members)
@@ -450,6 +443,6 @@ func stepRow(s *Step) []any {
 	slices.Sort(lanes)
 	return []any{
 		s.Key, micros(s.Recorded), s.Transaction, s.Plant, s.Reaction, s.Role, s.System, s.Command, string(s.Object),
-		s.Cause, s.Position, s.Basis, s.Amends, s.Wanted, strings.Join(lanes, "\n"), micros(s.Deadline), strings.Join(s.Members, "\n"),
+		s.Cause, s.Position, s.Basis, s.Amends, s.Wanted, strings.Join(lanes, "\n"), micros(s.Deadline), strings.Join(s.Members, "\n"), s.Posting,
 	}
 }

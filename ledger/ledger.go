@@ -28,8 +28,11 @@ type Config struct {
 	Name string
 	// Decide says what follows from an entry. Required for Record.
 	Decide Decide
-	// Concerns names the transactions, by id, that an event may move. nil: none.
-	Concerns func(d *Draft) []string
+	// Concerns names the transactions, by id, that an event may move, those too that it
+	// reaches through the relations of the Working. nil: none.
+	Concerns func(w *Working, d *Draft) []string
+	// Reaches names the ways from an event to transactions through relations. nil: none.
+	Reaches func(d *Draft) []Reach
 	// Woken is told the keys of messages that waited for what has just been
 	// recorded. It is called by the committer and must not block.
 	Woken func(messages []string)
@@ -80,7 +83,10 @@ func (c Config) withDefaults() (Config, error) {
 		c.Patience = 20 * time.Second
 	}
 	if c.Concerns == nil {
-		c.Concerns = func(*Draft) []string { return nil }
+		c.Concerns = func(*Working, *Draft) []string { return nil }
+	}
+	if c.Reaches == nil {
+		c.Reaches = func(*Draft) []Reach { return nil }
 	}
 	if c.Due == nil {
 		c.Due = func([]string) {}

@@ -45,7 +45,6 @@ func (t *transaction) touches() touched {
 		for i := range e.Drafts {
 			d := &e.Drafts[i]
 			s.keys = append(s.keys, d.Key)
-			s.transactions = append(s.transactions, t.ledger.cfg.Concerns(d)...)
 			s.waits = append(s.waits, d.After...)
 			if d.Amends != "" {
 				s.messages = append(s.messages, d.Amends)
@@ -55,11 +54,8 @@ func (t *transaction) touches() touched {
 			}
 		}
 	}
-	for _, id := range s.transactions {
-		s.refs = append(s.refs, objectOf(id))
-	}
 	s.refs = append(s.refs, s.folds...)
-	for _, list := range []*[]string{&s.transactions, &s.messages, &s.keys, &s.folds, &s.refs, &s.waits} {
+	for _, list := range []*[]string{&s.messages, &s.keys, &s.folds, &s.refs, &s.waits} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}
@@ -73,7 +69,7 @@ func (t *transaction) load(ctx context.Context) (*Working, error) {
 	t.w = newWorking()
 	t.w.Now = fromMicros(t.now)
 	steps := []func(context.Context, *touched) error{
-		t.lockKeys, t.loadInbox, t.loadExceptions, t.loadVersions, t.loadStatements, t.completeStatements, t.loadObjects, t.loadHistories, t.loadSatisfied, t.loadFollowing,
+		t.loadReached, t.lockKeys, t.loadInbox, t.loadExceptions, t.loadVersions, t.loadStatements, t.completeStatements, t.loadReachedBefore, t.loadObjects, t.loadHistories, t.loadSatisfied, t.loadFollowing,
 	}
 	for _, step := range steps {
 		if err := step(ctx, &s); err != nil {

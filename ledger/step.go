@@ -56,6 +56,7 @@ type Step struct {
 	Amends      string    `json:"amends,omitempty"` // key of the step that it amends or undoes
 	Wanted      string    `json:"wanted,omitempty"`
 	Members     []string  `json:"members,omitempty"` // ids of the statements that it performs together; nil where that is its cause alone
+	Posting     string    `json:"posting,omitempty"` // day of the plant on which it is posted, "2026-04-01"; "" for a status
 	Lanes       []event.Ref
 	Within      time.Duration `json:"-"` // from recording to its deadline; 0 for none
 	Status      StepStatus    `json:"status"`

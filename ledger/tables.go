@@ -86,7 +86,7 @@ var (
 	stepMembersTable = &table{name: "step_members", columns: texts("statement", "step"), conflict: "on conflict do nothing"}
 	stepsTable       = &table{name: "steps", columns: concat(
 		texts("key"), numbers("recorded"), texts("transaction_id", "plant", "reaction", "role", "system", "command", "object",
-			"cause"), numbers("position"), texts("basis", "amends", "wanted", "lanes"), numbers("deadline"), texts("members"))}
+			"cause"), numbers("position"), texts("basis", "amends", "wanted", "lanes"), numbers("deadline"), texts("members", "posting"))}
 	commandKeysTable = &table{
 		name: "command_keys",
 		columns: concat(texts("key"), numbers("recorded"), texts("transaction_id", "plant", "system", "status"), numbers("attempts"),

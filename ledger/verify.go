@@ -20,8 +20,9 @@ type VerifyOptions struct {
 	// Reacts names the transactions that an event moves, and Noted tells whether the
 	// state of one knows a statement. nil leaves unchecked that every event that a plan
 	// reacts to is noted, and the report says so.
-	Reacts func(d *Draft) []string
-	Noted  func(state []byte, statement string) bool
+	Reacts  func(w *Working, d *Draft) []string
+	Reaches func(d *Draft) []Reach // as in Config: what the Working must know of relations
+	Noted   func(state []byte, statement string) bool
 	// Progress is told now and then how far the verification has come, in rows;
 	// total is an estimate until the end.
 	Progress func(done, total int64)

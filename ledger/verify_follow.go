@@ -82,13 +82,14 @@ func (v *verification) verifyReactionsBehind(ctx context.Context, plant string, 
 	const page = 500
 	c, last := &v.checks[checkReactions], v.feeds[plant].last
 	upTo := min(after+page, last)
+	var events []Draft
 	wanted := map[string][]string{} // statements that a transaction must know, by its id
 	states := map[string][]byte{}   // what the transactions know, by their ids
 	var unreadable []string
 	err := v.ledger.Read(ctx, func(ctx context.Context, r *Reader) error {
 		clear(wanted)
 		clear(states)
-		unreadable = nil
+		unreadable, events = nil, nil
 		err := r.Query(ctx, "select "+eventColumns+" from events e join event_keys k on k.key = e.key and k.plant = e.plant and k.position = e.position "+
 			"where e.plant = $1 and e.position > $2 and e.position <= $3", []any{plant, after, upTo}, func(row Row) error {
 			d, err := scanEvent(row)
@@ -99,13 +100,23 @@ func (v *verification) verifyReactionsBehind(ctx context.Context, plant string, 
 			if err != nil {
 				return err
 			}
-			for _, id := range v.options.Reacts(&d) {
-				wanted[id] = append(wanted[id], d.ID())
-			}
+			events = append(events, d)
 			return nil
 		})
-		if err != nil || len(wanted) == 0 {
+		if err != nil {
 			return err
+		}
+		w, err := v.relatedTo(ctx, r, events)
+		if err != nil {
+			return err
+		}
+		for i := range events {
+			for _, id := range v.options.Reacts(w, &events[i]) {
+				wanted[id] = append(wanted[id], events[i].ID())
+			}
+		}
+		if len(wanted) == 0 {
+			return nil
 		}
 		condition, arg := r.In("id", "$1", sortedKeys(wanted))
 		return r.Query(ctx, "select id, state from transactions where "+condition, []any{arg}, func(row Row) error {
@@ -131,6 +142,23 @@ func (v *verification) verifyReactionsBehind(ctx context.Context, plant string, 
 		}
 	}
 	return upTo, nil
+}
+
+// relatedTo is a Working that knows what events reach through relations.
+func (v *verification) relatedTo(ctx context.Context, r *Reader, events []Draft) (*Working, error) {
+	w := newWorking()
+	if v.options.Reaches == nil {
+		return w, nil
+	}
+	asked := map[from]bool{}
+	for i := range events {
+		for _, way := range v.options.Reaches(&events[i]) {
+			if way.To == "" {
+				asked[from{way.From, way.Relation}] = true
+			}
+		}
+	}
+	return w, w.reached.loadRelated(ctx, v.ledger.store.dialect, asked, r.Query)
 }
 
 // verifyLanes checks that every lane names its first step, and no lane is left

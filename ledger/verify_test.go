@@ -38,7 +38,7 @@ func fold(kind string, events []Folded) (state map[string]any, ordering string, 
 }
 
 // reacts and noted are a plan that reacts to what is followed, and needs to know no more.
-func reacts(d *Draft) []string {
+func reacts(_ *Working, d *Draft) []string {
 	if !strings.HasPrefix(d.Identity, "followed-") {
 		return nil
 	}

@@ -339,7 +339,7 @@ func (d *decision) followBundle(r *reaction, b *Bundle) {
 			wanted = append(wanted, whole)
 		}
 	}
-	for _, s := range d.reconcile(wholes, wanted, newest == nil) {
+	for _, s := range d.reconcile(r, wholes, wanted, newest == nil) {
 		if e := d.event(s.Event); e != nil {
 			d.addBundled(r, b, e, s)
 		}
@@ -426,14 +426,15 @@ func (d *decision) followMember(r *reaction, b *Bundle, e *Noted, m Member, whol
 		s.Command = r.Amend.Command
 		wanted = append(wanted, s)
 	}
-	for _, s := range d.reconcile(amends, wanted, false) {
+	d.notBefore(e, wanted)
+	for _, s := range d.reconcile(r, amends, wanted, false) {
 		d.addBundled(r, b, e, s)
 	}
 }
 
 // reconcile ends the steps of a chain that did not go out and are no longer wanted, and
-// answers what is wanted and not there.
-func (d *decision) reconcile(chain []int, wanted []Step, gone bool) (missing []Step) {
+// answers what is wanted and not there, or is to be posted on another day.
+func (d *decision) reconcile(r *reaction, chain []int, wanted []Step, gone bool) (missing []Step) {
 	for _, i := range chain {
 		s := &d.in.Steps[i]
 		at := slices.IndexFunc(wanted, func(x Step) bool {
@@ -447,6 +448,9 @@ func (d *decision) reconcile(chain []int, wanted []Step, gone bool) (missing []S
 				s.Status, s.Reason = StepPartlyApplied, ""
 			}
 		case at >= 0:
+			if moved, ok := d.movedOn(r, d.event(s.Event), s, wanted[at]); ok {
+				missing = append(missing, moved)
+			}
 			wanted = slices.Delete(wanted, at, at+1)
 		case s.Status == StepWaived:
 		case gone:
@@ -455,7 +459,7 @@ func (d *decision) reconcile(chain []int, wanted []Step, gone bool) (missing []S
 			s.end(StepSuperseded)
 		}
 	}
-	return wanted
+	return append(missing, wanted...)
 }
 
 // unchanged says whether what a step performs is what still counts.

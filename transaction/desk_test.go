@@ -464,3 +464,14 @@ func TestCasesOfAPlan(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+func dayInUTC(_ string, at time.Time) string { return at.UTC().Format(time.DateOnly) }
+
+func parsedDay(t testing.TB, text string) time.Time {
+	t.Helper()
+	at, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}

@@ -23,6 +23,8 @@ type Happened struct {
 	Refs      []event.Ref  `json:"refs,omitempty"`
 	Occurred  time.Time    `json:"occurred"`           // from when; kept in UTC
 	Disputed  bool         `json:"disputed,omitempty"` // a policy objects: its steps are held for a person
+	Via       event.Ref    `json:"via,omitempty"`      // the object that it names, where a relation leads from there to the key; see Reach
+	Moves     []Move       `json:"moves,omitempty"`    // what it does to the open sets of the key, where the plan is reached through relations
 }
 
 // Noted is an event of a transaction: the newest statement of its key.
@@ -82,6 +84,7 @@ type Step struct {
 	Basis     string      `json:"basis,omitempty"`   // amend, undo: statement id of what was applied; ensure: of the event that decides the status
 	Amends    string      `json:"amends,omitempty"`  // key of the applied step that it amends or undoes; see Instance.Behind
 	Wanted    string      `json:"wanted,omitempty"`  // ensure: the status that it states
+	Posting   string      `json:"posting,omitempty"` // day of the plant that it is posted on instead of the cause's, "2026-04-01"; see NextOpen
 	Lanes     []event.Ref `json:"lanes"`             // sorted
 	After     []string    `json:"after,omitempty"`   // keys of steps that must be applied before
 	Status    StepStatus  `json:"status"`
@@ -150,7 +153,8 @@ const (
 	ModeLive   Mode = "live"
 )
 
-// A World is what Next is given besides the transaction. There is no clock in it.
+// A World is what Next is given besides the transaction. There is no clock in it: the
+// time is handed in.
 type World struct {
 	State State // of the key object, folded
 
@@ -164,6 +168,12 @@ type World struct {
 	// Collect is how a plant collects the events of a reaction, where it says so; nil,
 	// and where it says nothing: as the plan does.
 	Collect func(reaction, plant string) (terms Collecting, says bool)
+
+	// Now is when it is decided, and Day tells the day of a moment in a plant's time,
+	// "2026-03-31". Both are read where a posting moves out of a closed period; where
+	// Day is nil, none moves.
+	Now time.Time
+	Day func(plant string, at time.Time) string
 }
 
 // A Result is what became known of a step. Status is one of: sent (before the
@@ -179,8 +189,8 @@ type Result struct {
 // CommandKey is the key of a command, 64 hex digits: the same for the same step
 // whenever and wherever it is decided. Its parts are hashed each with its length in
 // front, so that no two lists of parts collide by concatenation (as event.Identity
-// does). An ensure reaction that states a status again because of the same cause
-// numbers the kind: "do 2".
+// does). A status that is stated again because of the same cause, and a posting that
+// moves to another day, number the kind: "do 2".
 func CommandKey(home, plan string, key event.Ref, reaction, role, cause, kind string) string {
 	b := make([]byte, 0, 256)
 	for _, part := range [...]string{"command", home, plan, string(key), reaction, role, cause, kind} {
@@ -207,7 +217,7 @@ func Changes(before, after Instance) []Step {
 func (s *Step) equal(o *Step) bool {
 	return s.Key == o.Key && s.Kind == o.Kind && s.Reaction == o.Reaction && s.Role == o.Role && s.Plant == o.Plant &&
 		s.System == o.System && s.Command == o.Command && s.Event == o.Event && s.Cause == o.Cause && s.Ordering == o.Ordering &&
-		s.Basis == o.Basis && s.Amends == o.Amends && s.Wanted == o.Wanted && s.Status == o.Status && s.Reason == o.Reason &&
+		s.Basis == o.Basis && s.Amends == o.Amends && s.Wanted == o.Wanted && s.Posting == o.Posting && s.Status == o.Status && s.Reason == o.Reason &&
 		s.Partly == o.Partly && s.Again == o.Again && slices.Equal(s.Lanes, o.Lanes) && slices.Equal(s.After, o.After) &&
 		slices.Equal(s.Documents, o.Documents)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -488,7 +489,7 @@ func TestAnythingMayBeNotedAndSettled(t *testing.T) {
 		transaction.StepDue, transaction.StepHeld, transaction.StepWaived, transaction.StepSuperseded, "nonsense",
 	}
 	amended, undone := compiledPlan(t, modelPlan()), modelPlan()
-	edit(&undone, "receive", func(r *transaction.Reaction) { r.Amend, r.Undo = nil, nil })
+	edit(&undone, "receive", func(r *transaction.Reaction) { r.Amend, r.Undo, r.ClosedPeriod = nil, nil, transaction.NextOpen })
 	collected := modelPlan()
 	edit(&collected, "receive", func(r *transaction.Reaction) {
 		r.Collect = &transaction.Collect{Until: []string{"hold.placed"}, Count: 2, Within: "1h"}
@@ -507,7 +508,7 @@ func TestAnythingMayBeNotedAndSettled(t *testing.T) {
 				in = p.Note(in, r)
 			case kind == "settle" && len(in.Steps) > 0:
 				key := rapid.SampledFrom(in.Steps).Draw(t, "step").Key
-				in = p.Settle(in, key, transaction.Result{Status: rapid.SampledFrom(statuses).Draw(t, "status"), Reason: "so", Documents: []string{"1"}})
+				in = p.Settle(in, key, transaction.Result{Status: rapid.SampledFrom(statuses).Draw(t, "status"), Reason: rapid.SampledFrom([]string{"so", transaction.RefusedClosed}).Draw(t, "reason"), Documents: []string{"1"}})
 			case kind == "close" && len(in.Bundles) > 0:
 				in = p.Close(in, rapid.SampledFrom(in.Bundles).Draw(t, "bundle").Key)
 			case kind == "move":
@@ -529,6 +530,9 @@ func TestAnythingMayBeNotedAndSettled(t *testing.T) {
 					t.Fatalf("two steps have one key: %+v", step)
 				}
 				keys[step.Key] = true
+				if step.Posting != "" && (!strings.HasSuffix(step.Posting, "-01") || step.Posting > w.Now.Format(time.DateOnly) && !slices.ContainsFunc(in.Steps, func(s transaction.Step) bool { return s.Posting == step.Posting })) {
+					t.Fatalf("posted on no first of a month that has come: %+v", step)
+				}
 				if step.Status == transaction.StepDue && (step.System == "" || step.Command == "") {
 					t.Fatalf("due, and nothing can perform it: %+v", step)
 				}
@@ -569,6 +573,8 @@ func drawWorld(t *rapid.T) transaction.World {
 				return system, true
 			}
 		},
+		Now: time.Date(2026, time.Month(rapid.IntRange(1, 6).Draw(t, "month")), 15, 0, 0, 0, 0, time.UTC),
+		Day: func(_ string, at time.Time) string { return at.Format(time.DateOnly) },
 	}
 	if rapid.Bool().Draw(t, "held") {
 		w.State.Open = map[string][]string{"holds": {"H"}}

@@ -18,6 +18,8 @@ import (
 //   - What is in effect is amended, or undone and done anew, or undone; where the
 //     plan says no command for it, the step is held for a person.
 //   - While an attempt is under way nothing is decided about its event.
+//   - What a system refuses because its posting period is closed goes out again on
+//     another day, where the plan says so; see NextOpen.
 //
 // A reaction that collects does it because of bundles of events; see Collect.
 //
@@ -30,6 +32,7 @@ import (
 //   - A statement never waits for another one: what orders them is their lane.
 func (p *Plan) Next(in Instance, w World) Instance {
 	d := decision{plan: p, world: w, in: in}
+	d.world.State = in.withReached(w.State)
 	d.in.Steps = slices.Clone(in.Steps)
 	d.in.Events = slices.Clone(in.Events)
 	d.in.Bundles = cloneBundles(in.Bundles)
@@ -163,6 +166,7 @@ func (d *decision) follow(r *reaction, e *Noted) {
 		return
 	}
 	wanted := d.wantedSteps(r, e, chain, mode)
+	d.notBefore(e, wanted)
 	if none { // what is done anew would have nowhere to go
 		wanted = slices.DeleteFunc(wanted, func(s Step) bool { return s.Kind == KindDo })
 	}
@@ -180,6 +184,9 @@ func (d *decision) follow(r *reaction, e *Noted) {
 		at := slices.IndexFunc(wanted, func(x Step) bool { return x.Kind == s.Kind && x.Cause == s.Cause && x.Amends == s.Amends })
 		switch {
 		case at >= 0:
+			if moved, ok := d.movedOn(r, e, s, wanted[at]); ok {
+				d.add(r, e, moved, mode)
+			}
 			wanted = slices.Delete(wanted, at, at+1)
 		case s.Status == StepWaived:
 		case e.gone():

@@ -24,6 +24,7 @@ func (p *Plan) Note(in Instance, h Happened) Instance {
 	if len(h.Refs) == 0 {
 		h.Refs = nil // as it reads back
 	}
+	h.Moves = slices.Clone(h.Moves)
 	in.Arrivals++
 	noted := Noted{Happened: h, Arrival: in.Arrivals, Passed: passed}
 	events := make([]Noted, 0, len(in.Events)+1)

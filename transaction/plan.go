@@ -15,8 +15,9 @@ import (
 type PlanDefinition struct {
 	Plan      string                 `yaml:"plan"`
 	Title     string                 `yaml:"title"`
-	Home      string                 `yaml:"home"` // Centre, which is the default, or AtPlant
-	Key       string                 `yaml:"key"`  // kind of object
+	Home      string                 `yaml:"home"`    // Centre, which is the default, or AtPlant
+	Key       string                 `yaml:"key"`     // kind of object
+	Reached   []Reach                `yaml:"reached"` // how events concern keys that they do not name
 	Reactions map[string]Reaction    `yaml:"reactions"`
 	Expect    map[string]Expectation `yaml:"expect"`
 	Complete  Completion             `yaml:"complete"`
@@ -34,23 +35,19 @@ const (
 type Reaction struct {
 	On           []string `yaml:"on"` // do: event types
 	Do           *Do      `yaml:"do"`
-	Ensure       string   `yaml:"ensure"` // ensure: the command that states a status
-	From         []string `yaml:"from"`   // ensure: event types that decide the status
-	Wanted       []Wanted `yaml:"wanted"` // ensure: the first line that holds counts
-	In           []string `yaml:"in"`     // ensure: roles, a step for each
-	After        []string `yaml:"after"`  // reactions whose steps must be applied before
-	Again        []string `yaml:"again"`  // ensure: of these, those after whose steps the status is stated again, because what comes later does not have it
-	Within       string   `yaml:"within"` // how long a step may take, from when its cause is on record: "5m"
-	ClosedPeriod string   `yaml:"closed-period"`
-	Amend        *Amend   `yaml:"amend"`   // do: how a correction reaches a system that has performed the step
-	Undo         *Undo    `yaml:"undo"`    // do: how a reversal reaches it
-	Collect      *Collect `yaml:"collect"` // do: many events are performed together
-	Lanes        []string `yaml:"lanes"`   // kinds of the cause's refs that order the step besides the key
+	Ensure       string   `yaml:"ensure"`        // ensure: the command that states a status
+	From         []string `yaml:"from"`          // ensure: event types that decide the status
+	Wanted       []Wanted `yaml:"wanted"`        // ensure: the first line that holds counts
+	In           []string `yaml:"in"`            // ensure: roles, a step for each
+	After        []string `yaml:"after"`         // reactions whose steps must be applied before
+	Again        []string `yaml:"again"`         // ensure: of these, those after whose steps the status is stated again, because what comes later does not have it
+	Within       string   `yaml:"within"`        // how long a step may take, from when its cause is on record: "5m"
+	ClosedPeriod string   `yaml:"closed-period"` // do: HoldClosed, which is the default, or NextOpen
+	Amend        *Amend   `yaml:"amend"`         // do: how a correction reaches a system that has performed the step
+	Undo         *Undo    `yaml:"undo"`          // do: how a reversal reaches it
+	Collect      *Collect `yaml:"collect"`       // do: many events are performed together
+	Lanes        []string `yaml:"lanes"`         // kinds of the cause's refs that order the step besides the key
 }
-
-// HoldClosed says what happens to a step whose posting date lies in a closed period:
-// it stands for a person. There is nothing else that could be said yet.
-const HoldClosed = "hold"
 
 // A Do names the command of a reaction.
 type Do struct {
@@ -149,8 +146,8 @@ func (p *Plan) Concerns(eventType string) bool { return p.types[eventType] }
 
 // KeysOf is the keys of the transactions that an event with these refs concerns,
 // in the order of the refs, each once. Objects that are only reached through
-// relations, such as the lots of a batch, are for the caller to add: relations are
-// on record, not in the event. Of a correction the refs of the statement before
+// relations, such as the lots of a batch, are for the caller to add, by ReachedFrom and
+// CarriedOver: relations are on record, not in the event. Of a correction the refs of the statement before
 // count too; where only they name a key, it is noted there as a reversal.
 func (p *Plan) KeysOf(refs []event.Ref) []event.Ref {
 	var keys []event.Ref

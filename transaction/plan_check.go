@@ -22,6 +22,7 @@ func CompilePlan(def PlanDefinition) (*Plan, error) {
 	for _, name := range slices.Sorted(maps.Keys(def.Reactions)) {
 		c.reaction(name, def.Reactions[name])
 	}
+	c.reached()
 	c.circles()
 	c.expectations()
 	c.completion()
@@ -151,8 +152,8 @@ func (c *planChecker) doReaction(at string, r Reaction) {
 		c.name(at+".undo.command", r.Undo.Command, "reverse-receipt")
 	}
 	c.collect(at, r)
-	if r.ClosedPeriod != "" && r.ClosedPeriod != HoldClosed {
-		c.report(at+".closed-period", "%.40q is not hold: a posting in a closed period waits for a person", r.ClosedPeriod)
+	if r.ClosedPeriod != "" && r.ClosedPeriod != HoldClosed && r.ClosedPeriod != NextOpen {
+		c.report(at+".closed-period", "%.40q is none of hold, next-open: write hold where a posting in a closed period waits for a person, next-open where it is posted on the first day of the next month", r.ClosedPeriod)
 	}
 }
 

@@ -145,7 +145,7 @@ func TestWhatIsWrongInAPlanIsToldWithARemedy(t *testing.T) {
 			func(d *transaction.PlanDefinition) {
 				edit(d, "receive", func(r *transaction.Reaction) { r.ClosedPeriod = "ignore" })
 			},
-			[]string{`reactions.receive.closed-period: "ignore" is not hold`},
+			[]string{`reactions.receive.closed-period: "ignore" is none of hold, next-open`},
 		},
 		"an after that leads nowhere": {
 			func(d *transaction.PlanDefinition) {

@@ -25,7 +25,7 @@ type PlanCase struct {
 type StoryLine struct {
 	Event    string         `yaml:"event"` // a name for it, that later lines use
 	Type     string         `yaml:"type"`
-	At       string         `yaml:"at"` // when it occurred, RFC 3339
+	At       string         `yaml:"at"` // when it occurred, RFC 3339; of an outcome: when it became known, where that matters
 	Plant    string         `yaml:"plant"`
 	Refs     []event.Ref    `yaml:"refs"` // that it touches, besides the key
 	Data     map[string]any `yaml:"data"` // what the key's lifecycle reads
@@ -55,6 +55,7 @@ type StoryStep struct {
 	Because   string     `yaml:"because"` // name of the event
 	Wanted    string     `yaml:"wanted"`
 	Members   []string   `yaml:"members"` // names of the events that it performs together
+	Posting   string     `yaml:"posting"` // the day that it is posted on instead of the event's
 	Status    StepStatus `yaml:"status"`
 	Reason    string     `yaml:"reason"`
 	Documents []string   `yaml:"documents"`
@@ -120,6 +121,7 @@ func (c *planChecker) storyLine(at string, l *StoryLine, told map[string]bool) {
 		if !slices.Contains(answers, l.Is) {
 			c.report(at+".is", "%.40q is no outcome: write one of %s", string(l.Is), textList(answers))
 		}
+		c.moment(at+".at", l.At, true)
 	}
 }
 
@@ -136,10 +138,15 @@ func (c *planChecker) storyEvent(at string, l *StoryLine, told map[string]bool) 
 	case earlier == "" && l.Type == "":
 		c.report(at+".type", "missing: name the event type")
 	}
-	if _, err := time.Parse(time.RFC3339, l.At); err != nil && (l.At != "" || earlier == "") {
-		c.report(at+".at", "%.40q is no time with zone: write it like \"2026-03-02T06:00:00+01:00\"", l.At)
-	}
+	c.moment(at+".at", l.At, earlier != "")
 	told[l.Event] = true
+}
+
+// moment checks a time of a story.
+func (c *planChecker) moment(field, text string, optional bool) {
+	if _, err := time.Parse(time.RFC3339, text); err != nil && (text != "" || !optional) {
+		c.report(field, "%.40q is no time with zone: write it like \"2026-03-02T06:00:00+01:00\"", text)
+	}
 }
 
 // textList is words for a sentence.

@@ -46,6 +46,7 @@ type teller struct {
 	plot      *PlanCase
 	in        Instance
 	events    []toldEvent
+	now       time.Time // the latest time that was told, in the zone that it was told in
 }
 
 // A toldEvent is the newest statement of an event of a story.
@@ -65,6 +66,9 @@ func (p *Plan) tell(k *PlanCase, l *Lifecycle, compare func(*teller, *StoryLine)
 	for i := range k.Story {
 		line := &k.Story[i]
 		problem := ""
+		if at, err := time.Parse(time.RFC3339, line.At); err == nil && at.After(t.now) {
+			t.now = at
+		}
 		switch {
 		case line.Event != "":
 			t.happen(line)
@@ -122,13 +126,16 @@ func (t *teller) happen(line *StoryLine) {
 func (t *teller) decide() { t.in = t.plan.Next(t.in, t.world()) }
 
 // world is that of the story: its events folded by the lifecycle of the key, and a
-// system for every role, called as the role is.
+// system for every role, called as the role is. Days are those of the zone that the
+// latest time is told in.
 func (t *teller) world() World {
 	w := World{
 		Resolve: func(role, _ string, _ time.Time) (string, bool) {
 			return role, !slices.Contains(t.plot.Unresolved, role)
 		},
 		Mode: func(reaction, _ string) Mode { return cmp.Or(t.plot.Modes[reaction], ModeLive) },
+		Now:  t.now,
+		Day:  func(_ string, at time.Time) string { return at.In(t.now.Location()).Format(time.DateOnly) },
 	}
 	if t.lifecycle == nil {
 		return w
@@ -213,6 +220,7 @@ func (want *StoryStep) differs(got *Step) string {
 		{"command", want.Command, got.Command},
 		{"because", want.Because, got.Cause},
 		{"wanted", want.Wanted, got.Wanted},
+		{"posting", want.Posting, got.Posting},
 		{"status", string(want.Status), string(got.Status)},
 		{"reason", want.Reason, got.Reason},
 	} {
@@ -242,6 +250,9 @@ func (t *teller) steps() string {
 		}
 		if s.Wanted != "" {
 			what += " " + s.Wanted
+		}
+		if s.Posting != "" {
+			what += " on " + s.Posting
 		}
 		because := s.Cause
 		if len(s.Members) > 0 {

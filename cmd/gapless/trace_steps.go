@@ -44,6 +44,9 @@ func printStep(w io.Writer, s *api.StepView) {
 	if s.Wanted != "" {
 		text += ", wanted " + s.Wanted
 	}
+	if s.Posting != "" {
+		text += ", posted on " + s.Posting
+	}
 	var numbers []string
 	for _, d := range s.Documents {
 		numbers = append(numbers, strings.TrimSpace(d.Kind+" "+d.Number))

@@ -341,6 +341,7 @@ table steps
 	lanes text collate "C" not null
 	deadline bigint not null
 	members text not null
+	posting text not null
 	partition by RANGE (recorded)
 	PRIMARY KEY (key, recorded)
 	CREATE INDEX steps_cause ON ONLY public.steps USING btree (cause)

@@ -379,7 +379,7 @@ CREATE TABLE steps (
 	amends      text   not null,
 	wanted      text   not null,
 	lanes       text   not null,
-	deadline    bigint not null, members text not null default '',
+	deadline    bigint not null, members text not null default '', posting text not null default '',
 	primary key (key, recorded)
 )
 

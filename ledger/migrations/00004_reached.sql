@@ -1,0 +1,4 @@
+-- The day of the plant on which a step is posted, "2026-04-01": that of its cause, or
+-- one that it was moved to. '' for a status, and where a hub before this one decided
+-- the step: that of its cause.
+alter table steps add column posting text not null default '';
