@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,12 +53,16 @@ type transaction struct {
 	wanted []string           // waits that this commit may satisfy
 
 	following  following
-	endedSteps []ended // steps whose exceptions this commit resolves
+	endedSteps []ended            // steps whose exceptions this commit resolves
+	noted      []raisedAbout      // what the exceptions that it raises are found by
+	turns      map[BulkPlace]bool // members of bulk work that may have their turn
+	told       []toldOf           // what became of them
 }
 
 type ended struct {
 	message    string
 	version    int
+	state      string // of a step: resolved or waived
 	resolution string
 	at         int64
 }
@@ -231,6 +236,10 @@ func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) 
 			later = append(later, it)
 			continue
 		}
+		if it.entry.Bulk != nil && !t.turns[*it.entry.Bulk] {
+			it.result = Result{Outcome: Stopped}
+			continue
+		}
 		t.w.Last = t.feeds[it.entry.Message.Plant].last
 		d := t.ledger.cfg.Decide(t.w, it.entry)
 		if d.Outcome == Later {
@@ -244,6 +253,7 @@ func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) 
 		if it.result, err = t.apply(it.entry, it.key, &d); err != nil {
 			return nil, err
 		}
+		t.tell(it.entry, &it.result)
 	}
 	return later, nil
 }
@@ -396,10 +406,11 @@ func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *keyed, know
 		t.freed = append(t.freed, id)
 		delete(t.waits, id)
 		switch {
+		case known.Waived: // its exception has ended, and stays as a person decided
 		case m.Version != known.Version:
-			t.resolve(f, m, known.Version, "a later version of the message replaces it")
+			t.resolve(f, m, e.by(), known.Version, "a later version of the message replaces it")
 		case d.Outcome != Held:
-			t.resolve(f, m, known.Version, "recorded")
+			t.resolve(f, m, e.by(), known.Version, "recorded")
 		}
 	}
 	if d.Outcome == Held {
@@ -420,6 +431,7 @@ func (t *transaction) raise(f *feed, e *Entry, d *Decision, m *keyed, recorded i
 		m.Key(), int64(m.Version), m.Plant, m.System, m.Name, "open", r.Reason.Code, string(r.Reason.Class), r.Field, string(r.Ref),
 		r.Explanation(), e.Owner, recorded, deadline, int64(0), "", "message",
 	}
+	t.noteMessage(e, r, m)
 	t.addAct(f, Act{Plant: m.Plant, Principal: m.Principal, Act: "exception.raised", Subject: id, Detail: r.Reason.Code + ": " + r.Text()})
 	t.waits[id] = nil
 	for _, wanted := range d.Waits {
@@ -427,13 +439,13 @@ func (t *transaction) raise(f *feed, e *Entry, d *Decision, m *keyed, recorded i
 	}
 }
 
-func (t *transaction) resolve(f *feed, m *keyed, version int, resolution string) {
+func (t *transaction) resolve(f *feed, m *keyed, by string, version int, resolution string) {
 	id := event.StatementID(m.Key(), version)
-	at := t.addAct(f, Act{Plant: m.Plant, Principal: m.Principal, Act: "exception.resolved", Subject: id, Detail: resolution})
+	at := t.addAct(f, Act{Plant: m.Plant, Principal: by, Act: "exception.resolved", Subject: id, Detail: resolution})
 	if row, ok := t.raised[id]; ok { // by an earlier entry of this commit
 		row[exceptionState], row[exceptionEnded], row[exceptionResolution] = "resolved", at, resolution
 	}
-	t.ended = append(t.ended, ended{m.Key(), version, resolution, at})
+	t.ended = append(t.ended, ended{message: m.Key(), version: version, resolution: resolution, at: at})
 }
 
 // addAct appends to the list of acts and to the link; it answers the act's time.
@@ -546,6 +558,9 @@ func (t *transaction) write(ctx context.Context) error {
 		return err
 	}
 	if err := t.insertAll(ctx, writeOrder[:], t.rows); err != nil {
+		return err
+	}
+	if err := errors.Join(t.writeNoted(ctx), t.writeTold(ctx)); err != nil {
 		return err
 	}
 	return t.writeFollowing(ctx)

@@ -359,6 +359,7 @@ type Exception struct {
 
 	key     string
 	version int
+	about   string
 }
 
 // Key is that of the message or the step that it is about.
@@ -404,14 +405,14 @@ func (l *Ledger) exceptions(ctx context.Context, query string, args ...any) ([]E
 	err := l.each(ctx, query, args, func(r Row) error {
 		var (
 			x                       Exception
-			reason, about           string
+			reason                  string
 			raised, deadline, ended int64
 		)
 		if err := r.Scan(&x.key, &x.version, &x.Plant, &x.System, &x.Name, &x.State, &reason, &x.Field, &x.Ref, &x.Detail, &x.Owner,
-			&raised, &deadline, &ended, &x.Resolution, &about); err != nil {
+			&raised, &deadline, &ended, &x.Resolution, &x.about); err != nil {
 			return err
 		}
-		if about == "step" {
+		if x.about == aboutStep {
 			x.Step = x.key
 		} else {
 			x.Message = event.StatementID(x.key, x.version)
