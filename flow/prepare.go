@@ -40,6 +40,7 @@ type preparation struct {
 
 	failing *ledger.Draft     // the draft at hand, as far as it came
 	terms   *catalog.Contract // its contract
+	made    []ledger.Draft    // with a fault: the drafts as far as they came
 }
 
 func newEntry(cat *catalog.Catalog) *ledger.Entry { return &ledger.Entry{Revision: cat.Digest()} }
@@ -50,13 +51,22 @@ func newEntry(cat *catalog.Catalog) *ledger.Entry { return &ledger.Entry{Revisio
 // The error is for a ledger that cannot be read: then nothing is known of the
 // message, and the sender sends again.
 func (f *Flow) prepare(ctx context.Context, a arrival, attempt int) (*ledger.Entry, error) {
+	p, err := f.preparation(ctx, a, attempt)
+	if err != nil {
+		return nil, err
+	}
+	return p.e, nil
+}
+
+// preparation is prepare with what it went through.
+func (f *Flow) preparation(ctx context.Context, a arrival, attempt int) (*preparation, error) {
 	cat := f.Catalog()
 	p := &preparation{flow: f, cat: cat, ctx: ctx, a: &a, e: newEntry(cat)}
 	p.e.Attempt, p.e.By, p.e.Bulk = attempt, a.by, a.bulk
 	outputs, failed := p.outputs()
 	p.e.Message = a.Message
 	if failed == nil && len(p.e.Settlements) > 0 {
-		return p.e, nil // an echo: what it tells is on record as ours already
+		return p, nil // an echo: what it tells is on record as ours already
 	}
 	for i := 0; failed == nil && i < len(outputs); i++ {
 		failed = p.draft(&outputs[i])
@@ -66,6 +76,10 @@ func (f *Flow) prepare(ctx context.Context, a arrival, attempt int) (*ledger.Ent
 	}
 	if failed != nil {
 		p.e.Refs, p.e.Facts = p.atStake()
+		p.made = p.e.Drafts
+		if p.failing != nil {
+			p.made = append(p.made, *p.failing)
+		}
 		p.e.Fault, p.e.Drafts, p.e.Needs = failed, nil, nil
 		if failed.Reason.Class != fault.Heals {
 			p.e.Waits = nil
@@ -76,7 +90,7 @@ func (f *Flow) prepare(ctx context.Context, a arrival, attempt int) (*ledger.Ent
 		reason = failed.Reason
 	}
 	p.e.Owner, p.e.Within = p.cat.Owner(reason, a.Plant), p.cat.Deadline(reason)
-	return p.e, nil
+	return p, nil
 }
 
 // outputs reads what the message states: the CloudEvent as it is, a native

@@ -466,6 +466,22 @@ func (l *Ledger) CountHeld(ctx context.Context, about string) ([]HeldCount, erro
 	return all, err
 }
 
+// CountWaived counts the messages that people gave up and that nothing replaced since:
+// Open is how many, Oldest when the first of them was raised.
+func (l *Ledger) CountWaived(ctx context.Context) ([]HeldCount, error) {
+	var all []HeldCount
+	err := l.each(ctx, `select x.plant, x.system, x.reason, count(*), min(x.raised) from exceptions x join inbox i on i.key = x.message and i.version = x.version and i.state = 'held'
+		where x.state = 'waived' and x.about = 'message' group by x.plant, x.system, x.reason order by x.plant, x.system, x.reason`, nil, func(r Row) error {
+		var c HeldCount
+		var oldest int64
+		err := r.Scan(&c.Plant, &c.System, &c.Reason, &c.Open, &oldest)
+		c.Oldest = fromMicros(oldest)
+		all = append(all, c)
+		return err
+	})
+	return all, err
+}
+
 // Totals count what is on record.
 type Totals struct {
 	Messages int64 `json:"messages"` // versions kept

@@ -41,6 +41,7 @@ create table exception_amounts (
 
 create index exceptions_group on exceptions (plant, system, about, name, reason, raised, message) where state = 'open';
 create index exceptions_raised on exceptions (raised, message);
+create index exceptions_waived on exceptions (plant) where state = 'waived';
 
 -- Bulk work: one decision about many exceptions, its members fixed when it begins.
 create table bulk (
