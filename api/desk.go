@@ -187,6 +187,7 @@ type Cases struct {
 type CaseView struct {
 	ExceptionView
 	Group    string       `json:"group" doc:"Of exceptions with the same cause"`
+	SourceID string       `json:"source_id,omitempty" doc:"Id of the message, as its source knows it"`
 	Assignee string       `json:"assignee,omitempty" doc:"Who has it; absent: its owner"`
 	Snoozed  string       `json:"snoozed,omitempty" format:"date-time" doc:"It is put off to this time"`
 	Late     bool         `json:"late,omitempty" doc:"Its deadline has passed"`
@@ -239,7 +240,7 @@ func (a *API) searchExceptions(ctx context.Context, who caller, in *searchIn) (C
 
 func (a *API) caseView(x *ledger.DeskException) CaseView {
 	v := CaseView{
-		ExceptionView: exceptionView(&x.Exception), Group: x.Cause().String(), Assignee: x.Assignee, Snoozed: utc(x.Until), Amounts: amountViews(x.Amounts),
+		ExceptionView: exceptionView(&x.Exception), Group: x.Cause().String(), SourceID: x.ID, Assignee: x.Assignee, Snoozed: utc(x.Until), Amounts: amountViews(x.Amounts),
 		Late: x.State == ledger.DeskOpen && !x.Deadline.IsZero() && a.ledger().Now().After(x.Deadline),
 	}
 	for _, ref := range x.Refs {

@@ -107,6 +107,7 @@ type DeskFilter struct {
 // A DeskException is an exception with what people have decided about it.
 type DeskException struct {
 	Exception
+	ID       string      // of a message, as its source knows it
 	Assignee string      // "" for the owner
 	Until    time.Time   // snoozed to; zero where it shows
 	Refs     []event.Ref // what it is about, as far as that is known
@@ -322,7 +323,7 @@ func (r *Reader) groupObjects(ctx context.Context, c *conditions, groups map[Cau
 	if err := r.Query(ctx, "select distinct "+causeColumns+", x.ref"+deskFrom+of.where(), c.args, add); err != nil {
 		return err
 	}
-	of.text = append(slices.Clone(c.text), "x.about = 'message'")
+	of.text = append(slices.Clone(c.text), "x.about = 'message'", "(r.ref <> x.ref or x.class <> 'heals')") // what is missing is not what stands still
 	return r.Query(ctx, "select distinct "+causeColumns+", r.ref"+deskFrom+
 		" join exception_refs r on r.message = x.message and r.version = x.version"+of.where(), c.args, add)
 }
@@ -437,6 +438,9 @@ func (l *Ledger) atDesk(ctx context.Context, found []Exception) ([]DeskException
 		}
 		if err == nil {
 			x.Amounts, err = l.amountsOf(ctx, x.key, x.version)
+		}
+		if err == nil && x.Message != "" {
+			err = l.each(ctx, "select id from messages where key = $1 and version = $2", []any{x.key, x.version}, func(r Row) error { return r.Scan(&x.ID) })
 		}
 		if err != nil {
 			return nil, fmt.Errorf("ledger.Desk: %w", err)
