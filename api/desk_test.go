@@ -184,3 +184,24 @@ func TestBulkWorkNeedsItsPlantAndARole(t *testing.T) {
 		t.Errorf("another plant's: %s", r.text)
 	}
 }
+
+func TestMetricsTellHowExceptionsEnd(t *testing.T) {
+	h, _ := filled(t)
+	waived := h.get("graz.operator", "/v1/exceptions/search?reason=unit_unknown").at("exceptions/0/message")
+	h.act("graz.operator", waived, "waive", `{"why":"a trial run"}`)
+	if r := h.post("linz-mes", "/v1/events", structuredType, produced("linz-mes", "held")); r.at("outcome") != "recorded" {
+		t.Fatal(r.text)
+	}
+	r := h.get("", "/metrics")
+	for _, line := range []string{
+		`gapless_exceptions_opened_total{plant="graz",reason="unit_unknown"} 1`, `gapless_exceptions_waived_total{plant="graz",reason="unit_unknown"} 1`,
+		`gapless_exceptions_resolved_total{plant="linz",reason="unit_unknown"} 1`, `gapless_exceptions_healed_total{plant="linz",reason="unit_unknown"} 0`,
+	} {
+		if !strings.Contains(r.text, line+"\n") {
+			t.Errorf("%s is missing", line)
+		}
+	}
+	if strings.Contains(r.text, "gapless_exceptions_open{") || strings.Contains(r.text, "gapless_exceptions_oldest_age_seconds{") {
+		t.Error("nothing is open")
+	}
+}

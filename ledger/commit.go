@@ -57,12 +57,14 @@ type transaction struct {
 	noted      []raisedAbout      // what the exceptions that it raises are found by
 	turns      map[BulkPlace]bool // members of bulk work that may have their turn
 	told       []toldOf           // what became of them
+	counts     map[exceptionKey]*ExceptionCount
 }
 
 type ended struct {
 	message    string
 	version    int
-	state      string // of a step: resolved or waived
+	state      string // resolved or waived
+	by         string
 	resolution string
 	at         int64
 }
@@ -150,6 +152,7 @@ func (t *transaction) run(ctx context.Context) (later []*item, done bool, err er
 	if err := t.write(ctx); err != nil {
 		return nil, false, err
 	}
+	t.batch.exceptions = t.counts
 	return later, false, t.ledger.cfg.Faults("after write")
 }
 
@@ -443,9 +446,10 @@ func (t *transaction) resolve(f *feed, m *keyed, by string, version int, resolut
 	id := event.StatementID(m.Key(), version)
 	at := t.addAct(f, Act{Plant: m.Plant, Principal: by, Act: "exception.resolved", Subject: id, Detail: resolution})
 	if row, ok := t.raised[id]; ok { // by an earlier entry of this commit
-		row[exceptionState], row[exceptionEnded], row[exceptionResolution] = "resolved", at, resolution
+		row[exceptionState], row[exceptionEnded], row[exceptionResolution] = DeskResolved, at, resolution
+		t.counted(row[exceptionPlant], row[exceptionReason]).ended(DeskResolved, by)
 	}
-	t.ended = append(t.ended, ended{message: m.Key(), version: version, resolution: resolution, at: at})
+	t.ended = append(t.ended, ended{message: m.Key(), version: version, state: DeskResolved, by: by, resolution: resolution, at: at})
 }
 
 // addAct appends to the list of acts and to the link; it answers the act's time.
@@ -582,7 +586,9 @@ func (t *transaction) addStates() {
 		t.add(eventKeysTable, []any{key, int64(s.Statement), string(s.Change), s.Plant, s.Position, micros(s.Recorded), s.Message, s.Digest})
 	}
 	for _, id := range sortedKeys(t.raised) {
-		t.add(exceptionsTable, t.raised[id])
+		row := t.raised[id]
+		t.add(exceptionsTable, row)
+		t.counted(row[exceptionPlant], row[exceptionReason]).Opened++
 	}
 	for _, id := range sortedKeys(t.waits) {
 		t.rows[waitsTable] = append(t.rows[waitsTable], t.waits[id]...)
@@ -605,8 +611,7 @@ func (t *transaction) release(ctx context.Context) error {
 		}
 	}
 	for _, e := range t.ended {
-		if err := t.exec(ctx, "update exceptions set state = 'resolved', ended = $1, resolution = $2 where message = $3 and version = $4 and state = 'open'",
-			e.at, e.resolution, e.message, int64(e.version)); err != nil {
+		if err := t.endException(ctx, e.state, e.by, "message = $4 and version = $5", e.state, e.at, e.resolution, e.message, int64(e.version)); err != nil {
 			return err
 		}
 	}

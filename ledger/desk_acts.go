@@ -194,7 +194,9 @@ func (l *Ledger) WaiveMessage(ctx context.Context, by, id, why string) error {
 	if strings.TrimSpace(why) == "" {
 		return fault.New("ledger.WaiveMessage", fault.InvalidRequest, "why", "say why: it goes on record")
 	}
-	return l.deskAct(ctx, by, actWaived, id, why, func(ctx context.Context, s *session, x *DeskException, now *standing, at time.Time) (Change, error) {
+	var plant, reason string
+	err := l.deskAct(ctx, by, actWaived, id, why, func(ctx context.Context, s *session, x *DeskException, now *standing, at time.Time) (Change, error) {
+		plant, reason = x.Plant, now.reason
 		if err := now.open("ledger.WaiveMessage", id); err != nil {
 			return Change{}, err
 		}
@@ -211,4 +213,11 @@ func (l *Ledger) WaiveMessage(ctx context.Context, by, id, why string) error {
 		}
 		return Change{Before: map[string]string{"state": DeskOpen, "reason": now.reason}, After: map[string]string{"state": DeskWaived}}, nil
 	})
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.countExceptions(map[exceptionKey]*ExceptionCount{{plant, reason}: {Waived: 1}})
+	return nil
 }

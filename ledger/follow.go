@@ -299,10 +299,11 @@ func (t *transaction) endStep(f *feed, principal string, end StepEnd) {
 	for id, row := range t.raised {
 		if row[0] == end.Step && row[exceptionState] == DeskOpen {
 			row[exceptionState], row[exceptionEnded], row[exceptionResolution] = state, at, end.Resolution
+			t.counted(row[exceptionPlant], row[exceptionReason]).ended(state, principal)
 			delete(t.waits, id)
 		}
 	}
-	t.endedSteps = append(t.endedSteps, ended{message: end.Step, state: state, resolution: end.Resolution, at: at})
+	t.endedSteps = append(t.endedSteps, ended{message: end.Step, state: state, by: principal, resolution: end.Resolution, at: at})
 }
 
 // take begins and ends attempts as a turn says. What is no longer due, because
@@ -392,8 +393,7 @@ func (t *transaction) writeFollowing(ctx context.Context) error {
 		return err
 	}
 	for _, end := range t.endedSteps {
-		if err := t.exec(ctx, "update exceptions set state = $1, ended = $2, resolution = $3 where message = $4 and about = 'step' and state = 'open'",
-			end.state, end.at, end.resolution, end.message); err != nil {
+		if err := t.endException(ctx, end.state, end.by, "message = $4 and about = 'step'", end.state, end.at, end.resolution, end.message); err != nil {
 			return err
 		}
 		if err := t.exec(ctx, "delete from waits where message = $1", end.message); err != nil {

@@ -122,7 +122,9 @@ var (
 
 // Places in a row of exceptions that change while a commit is gathered.
 const (
+	exceptionPlant      = 2
 	exceptionState      = 5
+	exceptionReason     = 6
 	exceptionEnded      = 14
 	exceptionResolution = 15
 )

@@ -172,8 +172,7 @@ table exception_amounts
 	version bigint not null
 	measure text collate "C" not null
 	unit text collate "C" not null
-	scaled bigint not null
-	residue text collate "C" not null
+	value text collate "C" not null
 	PRIMARY KEY (message, version, measure, unit)
 table exception_refs
 	ref text collate "C" not null
@@ -211,6 +210,7 @@ table exceptions
 	CREATE INDEX exceptions_group ON public.exceptions USING btree (plant, system, about, name, reason, raised, message) WHERE (state = 'open'::text)
 	CREATE INDEX exceptions_open ON public.exceptions USING btree (raised) WHERE (state = 'open'::text)
 	CREATE INDEX exceptions_raised ON public.exceptions USING btree (raised, message)
+	CREATE INDEX exceptions_waived ON public.exceptions USING btree (plant) WHERE (state = 'waived'::text)
 table expectations
 	transaction_id text collate "C" not null
 	name text collate "C" not null

@@ -199,8 +199,7 @@ CREATE TABLE exception_amounts (
 	version bigint not null,
 	measure text   not null,
 	unit    text   not null,
-	scaled  bigint not null,
-	residue text   not null,
+	value   text   not null,
 	primary key (message, version, measure, unit)
 ) without rowid
 
@@ -246,6 +245,8 @@ CREATE INDEX exceptions_group on exceptions (plant, system, about, name, reason,
 CREATE INDEX exceptions_open on exceptions (raised) where state = 'open'
 
 CREATE INDEX exceptions_raised on exceptions (raised, message)
+
+CREATE INDEX exceptions_waived on exceptions (plant) where state = 'waived'
 
 CREATE TABLE expectations (
 	transaction_id text   not null,
