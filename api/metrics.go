@@ -36,6 +36,11 @@ var (
 	requestsAnswered   = Metric{"gapless_requests_answered_total", "counter", []string{"route", "status"}, "Requests by route and HTTP status."}
 	requestSeconds     = Metric{"gapless_requests_answer_seconds", "histogram", []string{"route"}, "Time from the first byte of a request to the end of its answer; streams and long polls are left out."}
 	exceptionsOpen     = Metric{"gapless_exceptions_open", "gauge", []string{"plant", "system", "reason"}, "Exceptions about messages and commands that stand open now."}
+	exceptionsRaised   = Metric{"gapless_exceptions_opened_total", "counter", []string{"plant", "reason"}, "Exceptions that this node has raised; anew for another reason counts again."}
+	exceptionsHealed   = Metric{"gapless_exceptions_healed_total", "counter", []string{"plant", "reason"}, "Exceptions that ended by themselves: what they waited for arrived."}
+	exceptionsResolved = Metric{"gapless_exceptions_resolved_total", "counter", []string{"plant", "reason"}, "Exceptions that ended because a person or the source did something."}
+	exceptionsWaived   = Metric{"gapless_exceptions_waived_total", "counter", []string{"plant", "reason"}, "Exceptions about what a person gave up."}
+	exceptionsAge      = Metric{"gapless_exceptions_oldest_age_seconds", "gauge", []string{"plant", "system", "reason"}, "Age of the oldest exception that stands open now."}
 	stepsOpen          = Metric{"gapless_steps_open", "gauge", []string{"plant", "system", "status"}, "Steps that are not at their end now."}
 	attemptsBegun      = Metric{"gapless_attempts_begun_total", "counter", nil, "Attempts at steps that this node has put on record."}
 	stepsSettled       = Metric{"gapless_steps_settled_total", "counter", nil, "Steps of which this node has recorded what became of them."}
@@ -51,7 +56,7 @@ var (
 func MetricNames() []Metric {
 	return []Metric{
 		messagesRecorded, messagesCorrected, messagesDuplicated, messagesHeld, messagesRefused,
-		requestsRefused, requestsAnswered, requestSeconds, exceptionsOpen, stepsOpen, attemptsBegun, stepsSettled,
+		requestsRefused, requestsAnswered, requestSeconds, exceptionsOpen, exceptionsAge, exceptionsRaised, exceptionsHealed, exceptionsResolved, exceptionsWaived, stepsOpen, attemptsBegun, stepsSettled,
 		commitsMade, commitsHalved, commitsRetried, commitSeconds, entriesCommitted, eventsRecorded,
 	}
 }
@@ -142,6 +147,8 @@ type ledgerMetrics struct {
 	ledger *ledger.Ledger
 	log    *slog.Logger
 	open   *prometheus.Desc
+	age    *prometheus.Desc
+	ends   []exceptionCount
 	steps  *prometheus.Desc
 	counts []ledgerCount
 }
@@ -152,8 +159,20 @@ type ledgerCount struct {
 	of   func(n *ledger.Counts) prometheus.Metric
 }
 
+// exceptionCount is one counter of exceptions.
+type exceptionCount struct {
+	desc *prometheus.Desc
+	of   func(n *ledger.ExceptionCount) int64
+}
+
 func newLedgerMetrics(l *ledger.Ledger, log *slog.Logger) *ledgerMetrics {
-	m := &ledgerMetrics{ledger: l, log: log, open: describe(exceptionsOpen), steps: describe(stepsOpen)}
+	m := &ledgerMetrics{ledger: l, log: log, open: describe(exceptionsOpen), age: describe(exceptionsAge), steps: describe(stepsOpen)}
+	m.ends = []exceptionCount{
+		{describe(exceptionsRaised), func(n *ledger.ExceptionCount) int64 { return n.Opened }},
+		{describe(exceptionsHealed), func(n *ledger.ExceptionCount) int64 { return n.Healed }},
+		{describe(exceptionsResolved), func(n *ledger.ExceptionCount) int64 { return n.Resolved }},
+		{describe(exceptionsWaived), func(n *ledger.ExceptionCount) int64 { return n.Waived }},
+	}
 	add := func(metric Metric, of func(n *ledger.Counts) int64) {
 		desc := describe(metric)
 		m.counts = append(m.counts, ledgerCount{desc, func(n *ledger.Counts) prometheus.Metric { return total(desc, of(n)) }})
@@ -176,14 +195,18 @@ func describe(m Metric) *prometheus.Desc {
 	return prometheus.NewDesc(m.Name, m.Help, m.Labels, nil)
 }
 
-func total(desc *prometheus.Desc, n int64) prometheus.Metric {
-	return prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n)) //nolint:forbidigo // Prometheus knows no other number
+func total(desc *prometheus.Desc, n int64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), labels...) //nolint:forbidigo // Prometheus knows no other number
 }
 
 // Describe names the metrics.
 func (m *ledgerMetrics) Describe(to chan<- *prometheus.Desc) {
 	to <- m.open
+	to <- m.age
 	to <- m.steps
+	for _, e := range m.ends {
+		to <- e.desc
+	}
 	for _, c := range m.counts {
 		to <- c.desc
 	}
@@ -197,13 +220,21 @@ func (m *ledgerMetrics) Collect(to chan<- prometheus.Metric) {
 	}
 	ctx := context.Background() //nolint:forbidigo // Prometheus hands none down; the ledger bounds its reads itself
 	m.collectSteps(ctx, to)
+	for _, n := range m.ledger.ExceptionCounts() {
+		for _, e := range m.ends {
+			to <- total(e.desc, e.of(&n), n.Plant, n.Reason)
+		}
+	}
 	held, err := m.ledger.CountHeld(ctx, "")
 	if err != nil {
 		m.log.WarnContext(ctx, "exceptions cannot be counted", slog.Any("error", err))
 		to <- prometheus.NewInvalidMetric(m.open, err)
+		to <- prometheus.NewInvalidMetric(m.age, err)
 		return
 	}
+	now := m.ledger.Now()
 	for _, h := range held {
+		to <- prometheus.MustNewConstMetric(m.age, prometheus.GaugeValue, now.Sub(h.Oldest).Seconds(), h.Plant, h.System, h.Reason)
 		to <- prometheus.MustNewConstMetric(m.open, prometheus.GaugeValue, float64(h.Open), h.Plant, h.System, h.Reason) //nolint:forbidigo // Prometheus knows no other number
 	}
 }

@@ -72,6 +72,7 @@ func statuses() map[*fault.Reason]int {
 		fault.Unavailable:     http.StatusServiceUnavailable,
 		fault.NotReadable:     http.StatusBadRequest,
 		fault.InvalidRequest:  http.StatusBadRequest,
+		fault.DecidedAlready:  http.StatusConflict,
 	}
 }
 

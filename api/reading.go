@@ -144,7 +144,7 @@ func (a *API) traceView(ctx context.Context, who caller, t *report.Trace) (Trace
 	}
 	for _, act := range t.Acts {
 		if who.scope.sees(act.Plant) {
-			v.Acts = append(v.Acts, ActView{Plant: act.Plant, Principal: act.Principal, Act: act.Act, Subject: act.Subject, Detail: act.Detail, Recorded: utc(act.Recorded)})
+			v.Acts = append(v.Acts, actView(&act))
 		}
 	}
 	var err error

@@ -50,6 +50,7 @@ var people = map[string][]ledger.Grant{
 	"graz.viewer":   {{Role: ledger.Viewer, Plant: "graz"}},
 	"graz.operator": {{Role: ledger.Operator, Plant: "graz"}},
 	"linz.operator": {{Role: ledger.Operator, Plant: "linz"}},
+	"graz.quality":  {{Role: ledger.Quality, Plant: "graz"}},
 	"linz.quality":  {{Role: ledger.Quality, Plant: "linz"}},
 	"steward":       {{Role: ledger.Steward}},
 	"viewer":        {{Role: ledger.Viewer}},

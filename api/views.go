@@ -175,6 +175,19 @@ type ActView struct {
 	Subject   string `json:"subject"`
 	Detail    string `json:"detail,omitempty"`
 	Recorded  string `json:"recorded" format:"date-time"`
+
+	Before map[string]string `json:"before,omitempty" doc:"Of an act at the desk: what was before"`
+	After  map[string]string `json:"after,omitempty" doc:"What is after it"`
+	Why    string            `json:"why,omitempty"`
+}
+
+// actView shows an act; what is structured in its detail is shown as such.
+func actView(a *ledger.Act) ActView {
+	v := ActView{Plant: a.Plant, Principal: a.Principal, Act: a.Act, Subject: a.Subject, Detail: a.Detail, Recorded: utc(a.Recorded)}
+	if c, ok := ledger.ParseChange(a.Detail); ok {
+		v.Detail, v.Before, v.After, v.Why = "", c.Before, c.After, c.Why
+	}
+	return v
 }
 
 // TraceView is what is on record about one thing, as far as the asker may see it.
@@ -292,7 +305,11 @@ type CompletenessView struct {
 	Held      []HeldCountView  `json:"held" nullable:"false"`
 	HeldTotal int64            `json:"held_total"`
 	Assured   bool             `json:"assured"`
-	Statement string           `json:"statement"`
+
+	Waived      []HeldCountView `json:"waived" nullable:"false" doc:"Messages that people gave up: they will not be counted"`
+	WaivedTotal int64           `json:"waived_total"`
+
+	Statement string `json:"statement"`
 }
 
 func productionView(p *report.Production) ProductionView {
@@ -303,6 +320,10 @@ func productionView(p *report.Production) ProductionView {
 	}
 	for _, h := range c.Held {
 		v.Completeness.Held = append(v.Completeness.Held, heldCountView(h))
+	}
+	v.Completeness.Waived, v.Completeness.WaivedTotal = []HeldCountView{}, c.WaivedTotal
+	for _, h := range c.Waived {
+		v.Completeness.Waived = append(v.Completeness.Waived, heldCountView(h))
 	}
 	return v
 }

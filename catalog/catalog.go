@@ -244,6 +244,16 @@ func (c *Catalog) Owner(reason *fault.Reason, plant string) string {
 	return group
 }
 
+// OwnerGroups are all groups that take care of exceptions, in order.
+func (c *Catalog) OwnerGroups() []string {
+	groups := []string{fallbackGroup}
+	for _, o := range c.owners {
+		groups = append(groups, o.Group)
+	}
+	slices.Sort(groups)
+	return slices.Compact(groups)
+}
+
 // Deadline is how long an exception may stand: the entry of its reason, else of
 // its class, else a day.
 func (c *Catalog) Deadline(reason *fault.Reason) time.Duration {

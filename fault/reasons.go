@@ -20,6 +20,7 @@ var (
 	RateLimited     = &Reason{"rate_limited", Operations, "too many requests", "Wait as long as Retry-After says and send again; nothing was kept."}
 	NotFound        = &Reason{"not_found", Data, "nothing on record under this name", "Check the spelling; `gapless trace --help` shows the forms of names."}
 	InvalidRequest  = &Reason{"invalid_request", Data, "request is not valid", "Correct the named parameter."}
+	DecidedAlready  = &Reason{"decided_already", Business, "somebody has decided already", "Look at it again: its history says who decided what, and when."}
 	Unavailable     = &Reason{"unavailable", Operations, "the ledger takes nothing at the moment", "Send again later; what was not acknowledged is not on record. The operator finds the cause in the hub's log and at /readyz."}
 )
 
@@ -97,7 +98,7 @@ var (
 func Reasons() []*Reason {
 	return []*Reason{
 		Unauthenticated, Forbidden, ForeignSource, SystemUnknown, MessageUnknown, IDMissing, NotReadable,
-		TypeUnsupported, LimitExceeded, RateLimited, NotFound, InvalidRequest, Unavailable,
+		TypeUnsupported, LimitExceeded, RateLimited, NotFound, InvalidRequest, DecidedAlready, Unavailable,
 		AttributeInvalid, TypeUnknown, ContractBroken, MappingFailed, FieldMissing, RefInvalid, RefKindUnknown,
 		IdentifierUnknown, ReferenceMissing, PredecessorMissing, CodeUnknown,
 		QuantityInvalid, QuantityInexact, QuantityNegative, UnitUnknown, UnitDeleted, UnitDimension, UnitNoFactor,

@@ -35,6 +35,9 @@ func Decide(cat *catalog.Catalog, w *ledger.Working, e *ledger.Entry) ledger.Dec
 	if d.seen && !d.restates() {
 		return d.conflict()
 	}
+	if d.overtaken() {
+		return ledger.Decision{Outcome: ledger.Duplicate}
+	}
 	if e.Fault != nil {
 		return d.hold(e.Fault, e.Waits)
 	}
@@ -71,6 +74,8 @@ func (d *decision) repetition(key string) (bool, ledger.Decision) {
 			return false, ledger.Decision{}
 		}
 		return true, ledger.Decision{Outcome: ledger.Duplicate, Version: d.known.Version}
+	case digest == d.known.Digest && d.known.Waived: // what a person gave up stays given up, until it is sent with other content
+		return true, ledger.Decision{Outcome: ledger.Duplicate, Version: d.known.Version}
 	case digest == d.known.Digest:
 		return false, ledger.Decision{} // held: perhaps it can go on now
 	}
@@ -90,15 +95,27 @@ func (d *decision) restates() bool {
 	if !d.known.Held || d.known.Effective > 0 {
 		return false
 	}
+	if d.known.Waived {
+		return true
+	}
 	code, _, _ := strings.Cut(d.known.Exception, "|")
 	reason := fault.ByCode(code)
 	return reason != nil && (reason.Class == fault.Data || reason.Class == fault.Definition)
+}
+
+// overtaken tells whether a person's decision is about a step that stands otherwise by
+// now: somebody else has decided, or its system has told of it.
+func (d *decision) overtaken() bool {
+	return slices.ContainsFunc(d.e.Settlements, func(s ledger.Settlement) bool { return s.From != "" && s.From != d.w.Steps[s.Step].Status })
 }
 
 // conflict keeps other content under a known id where the source does not
 // restate: once, however often it comes.
 func (d *decision) conflict() ledger.Decision {
 	m := &d.e.Message
+	if m.System == hubSystem && m.Name == resolutionMessage { // of two who decide at once the first one counts, and the other is told
+		return ledger.Decision{Outcome: ledger.Duplicate, Version: d.known.Version}
+	}
 	f := fault.New("flow.Decide", fault.IdentityConflict, "id", "%s %q of %s came before with other content (%s)", m.Name, m.ID, m.System, d.known.Recorded.Format(time.RFC3339))
 	if d.known.Conflict == m.Digest {
 		return ledger.Decision{Outcome: ledger.Duplicate, Version: d.w.Versions[m.Key()][m.Digest]}

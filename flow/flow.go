@@ -46,6 +46,8 @@ type Flow struct {
 	mu    sync.Mutex
 	woken map[string]bool // message keys to take in again
 	wake  chan struct{}
+
+	bulkWork chan struct{} // capacity 1: there may be bulk work
 }
 
 // Open opens the ledger and puts the flow above it.
@@ -56,7 +58,7 @@ func Open(ctx context.Context, cfg Config) (*Flow, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	f := &Flow{log: cfg.Log, woken: map[string]bool{}, wake: make(chan struct{}, 1), released: make(chan struct{}), ended: make(chan struct{})}
+	f := &Flow{log: cfg.Log, woken: map[string]bool{}, wake: make(chan struct{}, 1), bulkWork: make(chan struct{}, 1), released: make(chan struct{}), ended: make(chan struct{})}
 	f.catalog.Store(cfg.Catalog)
 	if f.node = cfg.Node; f.node == "" {
 		f.node = "node"
@@ -101,6 +103,7 @@ func (f *Flow) Run(ctx context.Context) error {
 			performing.Go(func() { p.run(ctx) })
 		}
 		performing.Go(func() { f.keepTime(ctx) })
+		performing.Go(func() { f.workOff(ctx) })
 		f.heal(ctx) // returns when ctx ends
 		performing.Wait()
 	}

@@ -117,9 +117,18 @@ func (f *follower) settle(s *ledger.Settlement) error {
 	if s.Outcome == ledger.AttemptRefused || s.Outcome == ledger.AttemptPartly {
 		f.raise(&step, s)
 	} else if step.Status.Stuck() {
-		f.out.Resolved = append(f.out.Resolved, ledger.StepEnd{Step: s.Step, Resolution: string(s.Outcome)})
+		f.out.Resolved = append(f.out.Resolved, endOf(s))
 	}
 	return nil
+}
+
+// endOf is how the exceptions of a settled step end.
+func endOf(s *ledger.Settlement) ledger.StepEnd {
+	end := ledger.StepEnd{Step: s.Step, Resolution: string(s.Outcome)}
+	if s.Outcome == ledger.AttemptWaived {
+		end.Waived, end.Resolution = true, s.Words
+	}
+	return end
 }
 
 // doubtful tells whether an attempt at a step may have done something that is not
@@ -138,7 +147,7 @@ func (f *follower) orphan(step *ledger.Step, s *ledger.Settlement) {
 	case step.Status.Stuck():
 		f.raise(step, s)
 	case was.Stuck():
-		f.out.Resolved = append(f.out.Resolved, ledger.StepEnd{Step: s.Step, Resolution: string(s.Outcome)})
+		f.out.Resolved = append(f.out.Resolved, endOf(s))
 	}
 }
 

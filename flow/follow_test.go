@@ -278,7 +278,7 @@ func TestARefusalStopsItsSubjectOnlyAndIsResumed(t *testing.T) {
 	if err := x.Resolve(t.Context(), flow.Resolution{Command: open[0].Step, By: person, How: flow.Resume}); err != nil {
 		t.Fatal(err)
 	}
-	if err := x.Resolve(t.Context(), flow.Resolution{Command: open[0].Step, By: person, How: flow.Resume}); !errors.Is(err, fault.InvalidRequest) {
+	if err := x.Resolve(t.Context(), flow.Resolution{Command: open[0].Step, By: person, How: flow.Resume}); !errors.Is(err, fault.DecidedAlready) {
 		t.Errorf("resumed twice: %v", err)
 	}
 	x.quiet()

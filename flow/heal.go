@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/ledger"
 )
@@ -99,7 +100,7 @@ func (f *Flow) again(ctx context.Context, keys []string) {
 // goOn lets a held message or a held step go on, whichever the key is of. A step
 // that a system has refused is not sent again without a person.
 func (f *Flow) goOn(ctx context.Context, key string) error {
-	_, err := f.Retry(ctx, key)
+	_, err := f.retry(ctx, key, "hub@"+f.node)
 	if !errors.Is(err, fault.NotFound) {
 		return err
 	}
@@ -108,7 +109,7 @@ func (f *Flow) goOn(ctx context.Context, key string) error {
 		return err
 	}
 	err = f.Resolve(ctx, Resolution{Command: key, By: ledger.Principal{Name: "hub@" + f.node}, How: Resume})
-	if errors.Is(err, fault.InvalidRequest) {
+	if errors.Is(err, fault.InvalidRequest) || errors.Is(err, fault.DecidedAlready) {
 		return nil // it has moved on meanwhile
 	}
 	return err
@@ -116,24 +117,53 @@ func (f *Flow) goOn(ctx context.Context, key string) error {
 
 // Retry takes a held message in again from its raw content. A message that is
 // not held is left alone and answered as a duplicate.
-func (f *Flow) Retry(ctx context.Context, key string) (Answer, error) {
+func (f *Flow) Retry(ctx context.Context, key string) (Answer, error) { return f.retry(ctx, key, "") }
+
+// retry is Retry on behalf of somebody.
+func (f *Flow) retry(ctx context.Context, key, by string) (Answer, error) {
 	if err := f.running(ctx); err != nil {
 		return Answer{}, err
 	}
-	stored, err := f.ledger.Newest(ctx, key)
+	a, held, err := f.kept(ctx, key)
 	if err != nil {
 		return Answer{}, err
 	}
-	m := stored.Message
+	if !held {
+		return Answer{ID: a.ID, Result: ledger.Result{Outcome: ledger.Duplicate, Message: a.StatementID(), Plant: a.Plant}}, nil
+	}
+	a.by = by
+	return f.one(ctx, a)
+}
+
+// kept is the newest version of a message as it was kept, and whether it is held.
+func (f *Flow) kept(ctx context.Context, key string) (a arrival, held bool, err error) {
+	stored, err := f.ledger.Newest(ctx, key)
+	if err != nil {
+		return a, false, err
+	}
+	a.Message = stored.Message
 	if !stored.Held {
-		return Answer{ID: m.ID, Result: ledger.Result{Outcome: ledger.Duplicate, Message: m.StatementID(), Plant: m.Plant}}, nil
+		return a, false, nil
 	}
 	if stored.Erased {
-		return Answer{}, fault.New("flow.Retry", fault.NotFound, "message", "the raw content of %s was erased", m.StatementID())
+		return a, true, fault.New("flow.Retry", fault.NotFound, "message", "the raw content of %s was erased", a.StatementID())
 	}
-	record, err := decodeKept(m.Body)
+	if a.record, err = decodeKept(a.Body); err != nil {
+		return a, true, fault.Wrap("flow.Retry", fault.NotReadable, "", err)
+	}
+	return a, true, nil
+}
+
+// ResumeMessage takes a held message in again for a person, by the id of the version.
+// The fault is DecidedAlready where it is no longer held.
+func (f *Flow) ResumeMessage(ctx context.Context, id, by string) (Answer, error) {
+	key, _, err := event.ParseStatementID(id)
 	if err != nil {
-		return Answer{}, fault.Wrap("flow.Retry", fault.NotReadable, "", err)
+		return Answer{}, fault.Wrap("flow.ResumeMessage", fault.InvalidRequest, "message", err)
 	}
-	return f.one(ctx, arrival{Message: m, record: record})
+	answer, err := f.retry(ctx, key, by)
+	if err == nil && answer.Outcome == ledger.Duplicate {
+		err = fault.New("flow.ResumeMessage", fault.DecidedAlready, "message", "message %s is no longer held", id)
+	}
+	return answer, err
 }

@@ -40,6 +40,8 @@ type arrival struct {
 	event.Message
 	record map[string]any
 	number int
+	by     string            // who lets it go on, where it was held
+	bulk   *ledger.BulkPlace // set where it is a member of bulk work
 }
 
 // bulk is the number of records that share a commit.

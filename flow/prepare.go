@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -36,6 +37,10 @@ type preparation struct {
 	e    *ledger.Entry
 
 	known time.Time // reference data as on record then; zero: now
+
+	failing *ledger.Draft     // the draft at hand, as far as it came
+	terms   *catalog.Contract // its contract
+	made    []ledger.Draft    // with a fault: the drafts as far as they came
 }
 
 func newEntry(cat *catalog.Catalog) *ledger.Entry { return &ledger.Entry{Revision: cat.Digest()} }
@@ -46,13 +51,22 @@ func newEntry(cat *catalog.Catalog) *ledger.Entry { return &ledger.Entry{Revisio
 // The error is for a ledger that cannot be read: then nothing is known of the
 // message, and the sender sends again.
 func (f *Flow) prepare(ctx context.Context, a arrival, attempt int) (*ledger.Entry, error) {
+	p, err := f.preparation(ctx, a, attempt)
+	if err != nil {
+		return nil, err
+	}
+	return p.e, nil
+}
+
+// preparation is prepare with what it went through.
+func (f *Flow) preparation(ctx context.Context, a arrival, attempt int) (*preparation, error) {
 	cat := f.Catalog()
 	p := &preparation{flow: f, cat: cat, ctx: ctx, a: &a, e: newEntry(cat)}
-	p.e.Attempt = attempt
+	p.e.Attempt, p.e.By, p.e.Bulk = attempt, a.by, a.bulk
 	outputs, failed := p.outputs()
 	p.e.Message = a.Message
 	if failed == nil && len(p.e.Settlements) > 0 {
-		return p.e, nil // an echo: what it tells is on record as ours already
+		return p, nil // an echo: what it tells is on record as ours already
 	}
 	for i := 0; failed == nil && i < len(outputs); i++ {
 		failed = p.draft(&outputs[i])
@@ -61,6 +75,11 @@ func (f *Flow) prepare(ctx context.Context, a arrival, attempt int) (*ledger.Ent
 		return nil, failed
 	}
 	if failed != nil {
+		p.e.Refs, p.e.Facts = p.atStake()
+		p.made = p.e.Drafts
+		if p.failing != nil {
+			p.made = append(p.made, *p.failing)
+		}
 		p.e.Fault, p.e.Drafts, p.e.Needs = failed, nil, nil
 		if failed.Reason.Class != fault.Heals {
 			p.e.Waits = nil
@@ -71,7 +90,7 @@ func (f *Flow) prepare(ctx context.Context, a arrival, attempt int) (*ledger.Ent
 		reason = failed.Reason
 	}
 	p.e.Owner, p.e.Within = p.cat.Owner(reason, a.Plant), p.cat.Deadline(reason)
-	return p.e, nil
+	return p, nil
 }
 
 // outputs reads what the message states: the CloudEvent as it is, a native
@@ -205,6 +224,7 @@ func (p *preparation) draft(o *output) *fault.Fault {
 	d.Identity, d.Slot, d.Occurred, d.Sequence = o.Identity, o.Slot, o.Occurred, o.Sequence
 	d.Correlation, d.Causation, d.Mapping, d.Revision = o.Correlation, o.Causation, p.e.Mapping, p.e.Revision
 	d.Key = event.Identity(d.System, d.Type, d.Identity, d.Slot)
+	p.failing, p.terms = &d, contract
 	steps := []func(*catalog.Contract, *output, *ledger.Draft) *fault.Fault{p.texts, p.time, p.identify, p.validate, p.derive, p.judge}
 	for _, step := range steps {
 		if f := step(contract, o, &d); f != nil {
@@ -212,7 +232,46 @@ func (p *preparation) draft(o *output) *fault.Fault {
 		}
 	}
 	p.e.Drafts = append(p.e.Drafts, d)
+	p.failing = nil
 	return nil
+}
+
+// atStake is what a message is about that does not go on: the objects and the
+// quantities of its events, as far as it came.
+func (p *preparation) atStake() (refs []event.Ref, facts []event.Fact) {
+	for i := range p.e.Drafts {
+		refs = append(refs, p.e.Drafts[i].Refs...)
+		facts = append(facts, p.e.Drafts[i].Facts...)
+	}
+	if p.failing == nil {
+		return refs, facts
+	}
+	own := *p.failing
+	if len(own.Facts) == 0 {
+		own.Facts, _ = p.terms.Facts(own.Data, p.base(own.Occurred.From)) // what has no base is not at stake in figures
+	}
+	return p.refsIn(own.Data, append(refs, own.Refs...)), append(facts, own.Facts...)
+}
+
+// refsIn adds the refs that stand in a value to others.
+func (p *preparation) refsIn(value any, refs []event.Ref) []event.Ref {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			refs = p.refsIn(v[name], refs)
+		}
+	case []any:
+		for _, item := range v {
+			refs = p.refsIn(item, refs)
+		}
+	case string:
+		if ref, err := event.ParseRef(v); err == nil {
+			if _, known := p.cat.Kind(ref.Kind()); known && !slices.Contains(refs, ref) {
+				refs = append(refs, ref)
+			}
+		}
+	}
+	return refs
 }
 
 // texts checks what names and orders the event: identifiers, not prose.

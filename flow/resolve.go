@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/fault"
@@ -44,19 +45,30 @@ func (f *Flow) Resolve(ctx context.Context, r Resolution) error {
 	if err != nil {
 		return err
 	}
-	attempts, err := f.ledger.Attempts(ctx, step.Key)
+	outcome, err := f.decided(ctx, &step, &r)
 	if err != nil {
 		return err
 	}
-	outcome, err := r.outcome(&step, slices.ContainsFunc(attempts, func(a ledger.Attempt) bool {
-		return a.Outcome == ledger.AttemptOpen || a.Outcome == ledger.AttemptUnknown
-	}))
+	e, err := f.resolutionEntry(&step, &r, outcome)
 	if err != nil {
 		return err
 	}
-	a, err := f.resolution(&step, &r)
+	result, err := f.ledger.Record(ctx, e)
 	if err != nil {
-		return err
+		return fmt.Errorf("flow.Resolve: command %s: %w", step.Key, err)
+	}
+	if result.Outcome == ledger.Duplicate { // it stands otherwise than it did when we looked
+		return fault.New("flow.Resolve", fault.DecidedAlready, "command", "somebody else has just decided about command %s", step.Key)
+	}
+	return nil
+}
+
+// resolutionEntry puts a decision on record, as long as the step stands where it was
+// looked at.
+func (f *Flow) resolutionEntry(step *ledger.Step, r *Resolution, outcome ledger.AttemptOutcome) (*ledger.Entry, error) {
+	a, err := f.resolution(step, r)
+	if err != nil {
+		return nil, err
 	}
 	e := newEntry(f.Catalog())
 	e.Message = a.Message
@@ -65,14 +77,18 @@ func (f *Flow) Resolve(ctx context.Context, r Resolution) error {
 		settlement.Documents = append(settlement.Documents, ledger.StepDocument{Number: number})
 	}
 	e.Settlements = []ledger.Settlement{settlement}
-	result, err := f.ledger.Record(ctx, e)
+	return e, nil
+}
+
+// decided is what a resolution says of a step as it stands.
+func (f *Flow) decided(ctx context.Context, step *ledger.Step, r *Resolution) (ledger.AttemptOutcome, error) {
+	attempts, err := f.ledger.Attempts(ctx, step.Key)
 	if err != nil {
-		return fmt.Errorf("flow.Resolve: command %s: %w", step.Key, err)
+		return "", err
 	}
-	if result.Outcome == ledger.Held { // somebody has decided otherwise about the same state of the step
-		return fault.New("flow.Resolve", fault.InvalidRequest, "command", "somebody else has just decided about command %s: look at it again", step.Key)
-	}
-	return nil
+	return r.outcome(step, slices.ContainsFunc(attempts, func(a ledger.Attempt) bool {
+		return a.Outcome == ledger.AttemptOpen || a.Outcome == ledger.AttemptUnknown
+	}))
 }
 
 // outcome is what a resolution says of a step; doubtful tells that an attempt may
@@ -83,9 +99,9 @@ func (r *Resolution) outcome(step *ledger.Step, doubtful bool) (ledger.AttemptOu
 	}
 	switch {
 	case !step.Status.Stuck():
-		return wrong("command %s is %s: only what is held, refused or partly applied waits for a person", step.Key, step.Status)
-	case r.Why == "" && r.How != Resume:
-		return wrong("say why")
+		return "", fault.New("flow.Resolve", fault.DecidedAlready, "command", "command %s is %s: only what is held, refused or partly applied waits for a person", step.Key, step.Status)
+	case strings.TrimSpace(r.Why) == "" && r.How != Resume:
+		return "", fault.New("flow.Resolve", fault.InvalidRequest, "why", "say why: it goes on record")
 	case r.How == Resume && doubtful:
 		return wrong("an attempt may have been done: find out at %s and answer done or not-done", step.System)
 	case (r.How == Done || r.How == NotDone) && !doubtful:

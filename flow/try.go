@@ -52,6 +52,27 @@ func (f *Flow) Try(ctx context.Context, d Delivery) ([]Trial, error) {
 	return trials, nil
 }
 
+// TryKept is Try for a message that is held: what would become of it now. Its events
+// are told as far as they can be made, also where something stands in their way.
+func (f *Flow) TryKept(ctx context.Context, key string) (Trial, error) {
+	a, held, err := f.kept(ctx, key)
+	if err == nil && !held {
+		err = fault.New("flow.TryKept", fault.DecidedAlready, "message", "message %s is no longer held", a.StatementID())
+	}
+	if err != nil {
+		return Trial{}, err
+	}
+	p, err := f.preparation(ctx, a, 0)
+	if err != nil {
+		return Trial{}, err
+	}
+	t := Trial{ID: a.ID, Plant: p.e.Message.Plant, Fault: p.e.Fault, Waits: p.e.Waits}
+	for i := range p.made {
+		t.Events = append(t.Events, p.made[i].Event)
+	}
+	return t, nil
+}
+
 func (f *Flow) try(ctx context.Context, a arrival, t *Trial) error {
 	e, err := f.prepare(ctx, a, 0)
 	if err != nil {

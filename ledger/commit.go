@@ -54,12 +54,18 @@ type transaction struct {
 
 	following  following
 	awaited    awaited
-	endedSteps []ended // steps whose exceptions this commit resolves
+	endedSteps []ended            // steps whose exceptions this commit resolves
+	noted      []raisedAbout      // what the exceptions that it raises are found by
+	turns      map[BulkPlace]bool // members of bulk work that may have their turn
+	told       []toldOf           // what became of them
+	counts     map[exceptionKey]*ExceptionCount
 }
 
 type ended struct {
 	message    string
 	version    int
+	state      string // resolved or waived
+	by         string
 	resolution string
 	at         int64
 }
@@ -147,6 +153,7 @@ func (t *transaction) run(ctx context.Context) (later []*item, done bool, err er
 	if err := t.write(ctx); err != nil {
 		return nil, false, err
 	}
+	t.batch.exceptions = t.counts
 	return later, false, t.ledger.cfg.Faults("after write")
 }
 
@@ -233,6 +240,10 @@ func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) 
 			later = append(later, it)
 			continue
 		}
+		if it.entry.Bulk != nil && !t.turns[*it.entry.Bulk] {
+			it.result = Result{Outcome: Stopped}
+			continue
+		}
 		t.w.Last = t.feeds[it.entry.Message.Plant].last
 		d := t.ledger.cfg.Decide(t.w, it.entry)
 		if d.Outcome == Later {
@@ -246,6 +257,7 @@ func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) 
 		if it.result, err = t.apply(it.entry, it.key, &d); err != nil {
 			return nil, err
 		}
+		t.tell(it.entry, &it.result)
 	}
 	return later, nil
 }
@@ -401,10 +413,11 @@ func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *keyed, know
 		t.freed = append(t.freed, id)
 		delete(t.waits, id)
 		switch {
+		case known.Waived: // its exception has ended, and stays as a person decided
 		case m.Version != known.Version:
-			t.resolve(f, m, known.Version, "a later version of the message replaces it")
+			t.resolve(f, m, e.by(), known.Version, "a later version of the message replaces it")
 		case d.Outcome != Held:
-			t.resolve(f, m, known.Version, "recorded")
+			t.resolve(f, m, e.by(), known.Version, "recorded")
 		}
 	}
 	if d.Outcome == Held {
@@ -425,6 +438,7 @@ func (t *transaction) raise(f *feed, e *Entry, d *Decision, m *keyed, recorded i
 		m.Key(), int64(m.Version), m.Plant, m.System, m.Name, "open", r.Reason.Code, string(r.Reason.Class), r.Field, string(r.Ref),
 		r.Explanation(), e.Owner, recorded, deadline, int64(0), "", "message",
 	}
+	t.noteMessage(e, r, m)
 	t.addAct(f, Act{Plant: m.Plant, Principal: m.Principal, Act: "exception.raised", Subject: id, Detail: r.Reason.Code + ": " + r.Text()})
 	t.waits[id] = nil
 	for _, wanted := range d.Waits {
@@ -432,13 +446,14 @@ func (t *transaction) raise(f *feed, e *Entry, d *Decision, m *keyed, recorded i
 	}
 }
 
-func (t *transaction) resolve(f *feed, m *keyed, version int, resolution string) {
+func (t *transaction) resolve(f *feed, m *keyed, by string, version int, resolution string) {
 	id := event.StatementID(m.Key(), version)
-	at := t.addAct(f, Act{Plant: m.Plant, Principal: m.Principal, Act: "exception.resolved", Subject: id, Detail: resolution})
+	at := t.addAct(f, Act{Plant: m.Plant, Principal: by, Act: "exception.resolved", Subject: id, Detail: resolution})
 	if row, ok := t.raised[id]; ok { // by an earlier entry of this commit
-		row[exceptionState], row[exceptionEnded], row[exceptionResolution] = "resolved", at, resolution
+		row[exceptionState], row[exceptionEnded], row[exceptionResolution] = DeskResolved, at, resolution
+		t.counted(row[exceptionPlant], row[exceptionReason]).ended(DeskResolved, by)
 	}
-	t.ended = append(t.ended, ended{m.Key(), version, resolution, at})
+	t.ended = append(t.ended, ended{message: m.Key(), version: version, state: DeskResolved, by: by, resolution: resolution, at: at})
 }
 
 // addAct appends to the list of acts and to the link; it answers the act's time.
@@ -557,6 +572,9 @@ func (t *transaction) write(ctx context.Context) error {
 	if err := t.insertAll(ctx, writeOrder[:], t.rows); err != nil {
 		return err
 	}
+	if err := errors.Join(t.writeNoted(ctx), t.writeTold(ctx)); err != nil {
+		return err
+	}
 	return t.writeFollowing(ctx)
 }
 
@@ -576,7 +594,9 @@ func (t *transaction) addStates() {
 		t.add(eventKeysTable, []any{key, int64(s.Statement), string(s.Change), s.Plant, s.Position, micros(s.Recorded), s.Message, s.Digest})
 	}
 	for _, id := range sortedKeys(t.raised) {
-		t.add(exceptionsTable, t.raised[id])
+		row := t.raised[id]
+		t.add(exceptionsTable, row)
+		t.counted(row[exceptionPlant], row[exceptionReason]).Opened++
 	}
 	for _, id := range sortedKeys(t.waits) {
 		t.rows[waitsTable] = append(t.rows[waitsTable], t.waits[id]...)
@@ -599,8 +619,7 @@ func (t *transaction) release(ctx context.Context) error {
 		}
 	}
 	for _, e := range t.ended {
-		if err := t.exec(ctx, "update exceptions set state = 'resolved', ended = $1, resolution = $2 where message = $3 and version = $4 and state = 'open'",
-			e.at, e.resolution, e.message, int64(e.version)); err != nil {
+		if err := t.endException(ctx, e.state, e.by, "message = $4 and version = $5", e.state, e.at, e.resolution, e.message, int64(e.version)); err != nil {
 			return err
 		}
 	}

@@ -55,6 +55,8 @@ type batch struct {
 	due     []string           // systems for which it has made steps due
 	begun   int                // attempts
 	settled int                // steps
+
+	exceptions map[exceptionKey]*ExceptionCount
 }
 
 // Record puts an entry on record together with what follows from it, and answers

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -16,6 +17,8 @@ type Entry struct {
 	Drafts  []Draft
 	Fault   *fault.Fault
 	Waits   []string      // what the message waits for, where Fault heals: see ReferenceWanted and its like
+	Refs    []event.Ref   // with Fault: the objects that it is about, as far as that is known
+	Facts   []event.Fact  // with Fault: what is at stake, as far as that is known
 	Owner   string        // of the exception, if one is raised
 	Within  time.Duration // until its deadline; 0 for none
 
@@ -34,7 +37,15 @@ type Entry struct {
 	Settlements []Settlement
 	// Windows are bundles whose time is over, as the message tells.
 	Windows []WindowEnd
+
+	// By is who lets a held message go on: a person, or hub@node where it heals; ""
+	// where its source sends it.
+	By   string
+	Bulk *BulkPlace // set where it is a member of bulk work
 }
+
+// by is on whose account the exception of a message ends.
+func (e *Entry) by() string { return cmp.Or(e.By, e.Message.Principal) }
 
 // defers notes what an entry that is put off is about, so that nothing overtakes it.
 func (e *Entry) defers(deferred map[string]bool) {
@@ -185,6 +196,7 @@ type Inbox struct {
 	Conflict  string // digest of the last content that was refused as a conflict
 	Recorded  time.Time
 	Exception string   // while Held: why, as ExceptionText gives it
+	Waived    bool     // while Held: a person has given this content up
 	events    []string // keys of the statements that it made; some may be of another message by now
 }
 
@@ -252,7 +264,7 @@ const (
 	Held      Outcome = "held"      // kept as it came; an exception says why it does not go on
 )
 
-// Two decisions are never an answer to a sender.
+// Three decisions are never an answer to a sender.
 const (
 	// Again prepares the entry anew, because what it waits for has arrived between
 	// its preparation and the commit.
@@ -260,6 +272,9 @@ const (
 	// Later takes the entry in the next commit, because it needs the history of an
 	// object that another entry of the same commit has just moved.
 	Later Outcome = "later"
+	// Stopped leaves a member of bulk work alone that has had its turn, or whose work
+	// does not run: nothing is written.
+	Stopped Outcome = "stopped"
 )
 
 // A Decision is what follows from one entry.

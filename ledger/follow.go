@@ -284,6 +284,7 @@ func (t *transaction) raiseStep(f *feed, principal string, x *StepException) {
 		s.Key, int64(version), s.Plant, s.System, s.Command, "open", x.Fault.Reason.Code, string(x.Fault.Reason.Class), x.Fault.Field, string(s.Object),
 		x.Fault.Explanation(), x.Owner, at, deadline, int64(0), "", "step",
 	}
+	t.noteStep(&s, version, x.Fault)
 	t.waits[id] = nil
 	for _, wanted := range x.Waits {
 		t.waits[id] = append(t.waits[id], []any{wanted, s.Key, int64(version), at})
@@ -292,14 +293,19 @@ func (t *transaction) raiseStep(f *feed, principal string, x *StepException) {
 }
 
 func (t *transaction) endStep(f *feed, principal string, end StepEnd) {
-	at := t.addAct(f, Act{Plant: f.plant, Principal: principal, Act: "exception.resolved", Subject: "command/" + end.Step, Detail: end.Resolution})
+	state := DeskResolved
+	if end.Waived {
+		state = DeskWaived
+	}
+	at := t.addAct(f, Act{Plant: f.plant, Principal: principal, Act: "exception." + state, Subject: "command/" + end.Step, Detail: end.Resolution})
 	for id, row := range t.raised {
-		if row[0] == end.Step && row[exceptionState] == "open" {
-			row[exceptionState], row[exceptionEnded], row[exceptionResolution] = "resolved", at, end.Resolution
+		if row[0] == end.Step && row[exceptionAbout] == "step" && row[exceptionState] == DeskOpen {
+			row[exceptionState], row[exceptionEnded], row[exceptionResolution] = state, at, end.Resolution
+			t.counted(row[exceptionPlant], row[exceptionReason]).ended(state, principal)
 			delete(t.waits, id)
 		}
 	}
-	t.endedSteps = append(t.endedSteps, ended{message: end.Step, resolution: end.Resolution, at: at})
+	t.endedSteps = append(t.endedSteps, ended{message: end.Step, state: state, by: principal, resolution: end.Resolution, at: at})
 }
 
 // take begins and ends attempts as a turn says. What is no longer due, because
@@ -392,8 +398,7 @@ func (t *transaction) writeFollowing(ctx context.Context) error {
 		return err
 	}
 	for _, end := range t.endedSteps {
-		if err := t.exec(ctx, "update exceptions set state = 'resolved', ended = $1, resolution = $2 where message = $3 and about = 'step' and state = 'open'",
-			end.at, end.resolution, end.message); err != nil {
+		if err := t.endException(ctx, end.state, end.by, "message = $4 and about = 'step'", end.state, end.at, end.resolution, end.message); err != nil {
 			return err
 		}
 		if err := t.exec(ctx, "delete from waits where message = $1", end.message); err != nil {

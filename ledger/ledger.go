@@ -114,6 +114,8 @@ type Ledger struct {
 	moved  chan struct{} // closed and replaced at each commit: wakes those who follow the feed
 	counts Counts
 
+	exceptionCounts map[exceptionKey]*ExceptionCount // owned by mu
+
 	commitsBefore int64 // at the last look of the keeper, which owns it
 
 	diskChecked atomic.Int64 // unix milliseconds
@@ -151,6 +153,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		cfg: cfg, store: st,
 		single: make(chan *request, 4*cfg.BatchEntries), bulk: make(chan *request, 4),
 		closed: make(chan struct{}), moved: make(chan struct{}), walGrown: make(chan struct{}, 1), access: newAccess(),
+		exceptionCounts: map[exceptionKey]*ExceptionCount{},
 	}
 	if err := st.migrate(ctx, cfg.Clock()); err != nil {
 		st.close()
@@ -205,6 +208,7 @@ func (l *Ledger) Moved() <-chan struct{} {
 func (l *Ledger) committed(b *batch, took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.countExceptions(b.exceptions)
 	l.counts.Commits++
 	l.counts.Entries += int64(len(b.items))
 	l.counts.Events += int64(b.events)

@@ -69,7 +69,7 @@ func (t *transaction) load(ctx context.Context) (*Working, error) {
 	t.w = newWorking()
 	t.w.Now = fromMicros(t.now)
 	steps := []func(context.Context, *touched) error{
-		t.loadReached, t.lockKeys, t.loadInbox, t.loadExceptions, t.loadVersions, t.loadStatements, t.completeStatements, t.loadReachedBefore, t.loadObjects, t.loadHistories, t.loadSatisfied, t.loadFollowing,
+		t.loadReached, t.lockKeys, t.loadInbox, t.loadExceptions, t.loadVersions, t.loadStatements, t.completeStatements, t.loadReachedBefore, t.loadObjects, t.loadHistories, t.loadSatisfied, t.loadFollowing, t.loadBulk,
 	}
 	for _, step := range steps {
 		if err := step(ctx, &s); err != nil {
@@ -164,14 +164,14 @@ func (t *transaction) loadExceptions(ctx context.Context, _ *touched) error {
 		}
 	}
 	slices.Sort(held)
-	return t.in(ctx, "select message, version, reason, field, detail from exceptions where state = 'open' and ", "message", held, func(r Row) error {
-		var key, reason, field, detail string
+	return t.in(ctx, "select message, version, state, reason, field, detail from exceptions where state in ('open', 'waived') and ", "message", held, func(r Row) error {
+		var key, state, reason, field, detail string
 		var version int
-		if err := r.Scan(&key, &version, &reason, &field, &detail); err != nil {
+		if err := r.Scan(&key, &version, &state, &reason, &field, &detail); err != nil {
 			return err
 		}
 		if in := t.w.Inbox[key]; in.Version == version {
-			in.Exception = reason + "|" + field + "|" + detail
+			in.Exception, in.Waived = reason+"|"+field+"|"+detail, state == DeskWaived
 			t.w.Inbox[key] = in
 		}
 		return nil

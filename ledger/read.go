@@ -384,6 +384,7 @@ type Exception struct {
 
 	key     string
 	version int
+	about   string
 }
 
 // Key is that of the message or the step that it is about.
@@ -429,14 +430,14 @@ func (l *Ledger) exceptions(ctx context.Context, query string, args ...any) ([]E
 	err := l.each(ctx, query, args, func(r Row) error {
 		var (
 			x                       Exception
-			reason, about           string
+			reason                  string
 			raised, deadline, ended int64
 		)
 		if err := r.Scan(&x.key, &x.version, &x.Plant, &x.System, &x.Name, &x.State, &reason, &x.Field, &x.Ref, &x.Detail, &x.Owner,
-			&raised, &deadline, &ended, &x.Resolution, &about); err != nil {
+			&raised, &deadline, &ended, &x.Resolution, &x.about); err != nil {
 			return err
 		}
-		if about == "step" {
+		if x.about == aboutStep {
 			x.Step = x.key
 		} else {
 			x.Message = event.StatementID(x.key, x.version)
@@ -487,6 +488,22 @@ func (l *Ledger) CountHeld(ctx context.Context, about string) ([]HeldCount, erro
 			all = append(all, c)
 			return err
 		})
+	return all, err
+}
+
+// CountWaived counts the messages that people gave up and that nothing replaced since:
+// Open is how many, Oldest when the first of them was raised.
+func (l *Ledger) CountWaived(ctx context.Context) ([]HeldCount, error) {
+	var all []HeldCount
+	err := l.each(ctx, `select x.plant, x.system, x.reason, count(*), min(x.raised) from exceptions x join inbox i on i.key = x.message and i.version = x.version and i.state = 'held'
+		where x.state = 'waived' and x.about = 'message' group by x.plant, x.system, x.reason order by x.plant, x.system, x.reason`, nil, func(r Row) error {
+		var c HeldCount
+		var oldest int64
+		err := r.Scan(&c.Plant, &c.System, &c.Reason, &c.Open, &oldest)
+		c.Oldest = fromMicros(oldest)
+		all = append(all, c)
+		return err
+	})
 	return all, err
 }
 

@@ -182,4 +182,7 @@ type Following struct {
 }
 
 // A StepEnd ends the open exceptions of a step.
-type StepEnd struct{ Step, Resolution string }
+type StepEnd struct {
+	Step, Resolution string
+	Waived           bool // a person gave the step up
+}

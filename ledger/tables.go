@@ -59,6 +59,12 @@ var (
 			field = excluded.field, ref = excluded.ref, detail = excluded.detail, owner = excluded.owner, deadline = excluded.deadline,
 			ended = excluded.ended, resolution = excluded.resolution`,
 	}
+	exceptionRefsTable    = &table{name: "exception_refs", columns: concat(texts("ref", "message"), numbers("version")), conflict: "on conflict do nothing"}
+	exceptionWordsTable   = &table{name: "exception_words", columns: concat(texts("word", "message"), numbers("version")), conflict: "on conflict do nothing"}
+	exceptionAmountsTable = &table{
+		name: "exception_amounts", columns: concat(texts("message"), numbers("version"), texts("measure", "unit", "value")),
+		conflict: "on conflict (message, version, measure, unit) do update set value = excluded.value",
+	}
 	actsTable = &table{name: "acts", columns: concat(
 		texts("plant"), numbers("link", "n", "recorded"), texts("principal", "act", "subject", "detail"))}
 	waitsTable = &table{name: "waits", columns: concat(
@@ -120,7 +126,9 @@ var (
 
 // Places in a row of exceptions that change while a commit is gathered.
 const (
+	exceptionPlant      = 2
 	exceptionState      = 5
+	exceptionReason     = 6
 	exceptionEnded      = 14
 	exceptionResolution = 15
 	exceptionAbout      = 16

@@ -209,12 +209,13 @@ func (t *transaction) raiseLate(f *feed, node string, x *Late) {
 		return
 	}
 	t.awaited.end(timer.Kind, timer.About)
-	about, system, name := "deadline", "", x.Name
-	if s, ok := t.w.Steps[x.About]; ok && x.Kind == StepTimer {
-		system, name = s.System, s.Command
-	}
-	if x.Kind == ExpectationTimer {
-		about = "expectation"
+	about, system, name := "expectation", "", x.Name
+	if x.Kind == StepTimer {
+		s := t.w.Steps[x.About]
+		about, system, name = "deadline", s.System, s.Command
+		t.noteStep(&s, 0, x.Fault)
+	} else {
+		t.noteExpectation(x)
 	}
 	at := f.tick(t.now)
 	deadline := int64(0)
@@ -222,7 +223,7 @@ func (t *transaction) raiseLate(f *feed, node string, x *Late) {
 		deadline = at + x.Within.Microseconds()
 	}
 	t.raised[lateID(x.About)] = []any{
-		x.About, int64(0), f.plant, system, name, "open", x.Fault.Reason.Code, string(x.Fault.Reason.Class), x.Fault.Field, string(x.Object()),
+		x.About, int64(0), f.plant, system, name, DeskOpen, x.Fault.Reason.Code, string(x.Fault.Reason.Class), x.Fault.Field, string(x.Object()),
 		x.Fault.Explanation(), x.Owner, at, deadline, int64(0), "", about,
 	}
 	t.addActAt(f, Act{Plant: f.plant, Principal: "hub@" + node, Act: "exception.raised", Subject: lateSubject(about, x.About), Detail: x.Fault.Reason.Code + ": " + x.Fault.Text()}, at)
@@ -265,10 +266,11 @@ func (t *transaction) endLate(ctx context.Context) error {
 		resolution := "came late: " + c.how
 		at := t.addAct(c.feed, Act{Plant: c.feed.plant, Principal: c.principal, Act: "exception.resolved", Subject: lateSubject(is, key), Detail: resolution})
 		if fresh {
-			row[exceptionState], row[exceptionEnded], row[exceptionResolution] = "resolved", at, resolution
+			row[exceptionState], row[exceptionEnded], row[exceptionResolution] = DeskResolved, at, resolution
+			t.counted(row[exceptionPlant], row[exceptionReason]).ended(DeskResolved, c.principal)
 			continue
 		}
-		if err := t.exec(ctx, "update exceptions set state = 'resolved', ended = $1, resolution = $2 where message = $3 and version = 0 and state = 'open'", at, resolution, key); err != nil {
+		if err := t.endException(ctx, DeskResolved, c.principal, "message = $4 and version = 0", DeskResolved, at, resolution, key); err != nil {
 			return err
 		}
 	}

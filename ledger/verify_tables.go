@@ -228,7 +228,7 @@ func (v *verification) verifyInbox(ctx context.Context) error {
 			if i.text(4) != i.text(5) || i.absent(5) {
 				c.find("message %s: the inbox names content that is not kept", id)
 			}
-			if held != open {
+			if waived := held && i.text(6) == DeskWaived; held != open && !waived {
 				c.find("message %s is %s, but its exception is %q", id, i.text(1), i.text(6))
 			}
 			if !held && i.number(3) != i.number(2) || i.number(3) > i.number(2) || i.number(3) < 0 {
@@ -247,6 +247,7 @@ func (v *verification) verifyExceptions(ctx context.Context) error {
 		columns: []string{
 			"x.message", "x.version", "x.state", "x.reason", "x.ended", "i.state", "i.version", "m.key", "x.class",
 			"(select count(*) from waits w where w.message = x.message and w.version = x.version)",
+			"(select count(*) from acts a where a.act = 'exception.waived' and a.subject = case when x.version > 1 then x.message || '.' || x.version else x.message end)",
 		},
 		from: `exceptions x left join inbox i on i.key = x.message
 			left join messages m on m.key = x.message and m.version = x.version`,
@@ -267,6 +268,9 @@ func (v *verification) verifyExceptions(ctx context.Context) error {
 			}
 			if open != (x.number(4) == 0) {
 				c.find("exception of message %s is %s, but its end says otherwise", id, x.text(2))
+			}
+			if waived := x.text(2) == DeskWaived; waived != (x.number(10) > 0) {
+				c.find("exception of message %s is %s, and %d acts on record waive it", id, x.text(2), x.number(10))
 			}
 			if open && x.text(8) == string(fault.Heals) && x.number(9) == 0 {
 				v.checks[checkWaits].find("message %s would go on by itself, but waits for nothing", id)

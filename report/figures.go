@@ -68,8 +68,12 @@ type Completeness struct {
 	Recorded  time.Time          `json:"recorded"`  // when the last event in it was recorded
 	Held      []ledger.HeldCount `json:"held"`      // messages that are kept but not counted, at the time of asking
 	HeldTotal int64              `json:"held_total"`
-	Assured   bool               `json:"assured"` // a source says that everything before a time was sent
-	Statement string             `json:"statement"`
+
+	Waived      []ledger.HeldCount `json:"waived"` // messages that people gave up: they will not be counted
+	WaivedTotal int64              `json:"waived_total"`
+
+	Assured   bool   `json:"assured"` // a source says that everything before a time was sent
+	Statement string `json:"statement"`
 }
 
 // Production is the report of what was made and what was rejected.
@@ -185,7 +189,7 @@ func checkDay(field, day string) error {
 
 // complete says what a report of a query leaves out.
 func complete(ctx context.Context, l *ledger.Ledger, q Query) (Completeness, error) {
-	c := Completeness{AsOf: q.AsOf.String(), Positions: q.AsOf, Held: []ledger.HeldCount{}}
+	c := Completeness{AsOf: q.AsOf.String(), Positions: q.AsOf, Held: []ledger.HeldCount{}, Waived: []ledger.HeldCount{}}
 	held, err := l.CountHeld(ctx, "message")
 	if err != nil {
 		return c, err
@@ -196,14 +200,35 @@ func complete(ctx context.Context, l *ledger.Ledger, q Query) (Completeness, err
 			c.HeldTotal += h.Open
 		}
 	}
+	waived, err := l.CountWaived(ctx)
+	if err != nil {
+		return c, err
+	}
+	for _, w := range waived {
+		if len(q.Plants) == 0 || slices.Contains(q.Plants, w.Plant) {
+			c.Waived = append(c.Waived, w)
+			c.WaivedTotal += w.Open
+		}
+	}
 	if c.Recorded, err = l.RecordedAt(ctx, q.AsOf); err != nil {
 		return c, err
 	}
 	c.Statement = "everything on record up to the position; estimated, because no source has said up to when it has sent everything"
+	if c.WaivedTotal > 0 {
+		c.Statement = givenUp(c.WaivedTotal) + "; " + c.Statement
+	}
 	if c.HeldTotal > 0 {
 		c.Statement = notCounted(c.HeldTotal) + "; " + c.Statement
 	}
 	return c, nil
+}
+
+// givenUp is the sentence about waived messages.
+func givenUp(waived int64) string {
+	if waived == 1 {
+		return "1 message was given up and is not counted"
+	}
+	return fmt.Sprintf("%d messages were given up and are not counted", waived)
 }
 
 // notCounted is the sentence about held messages.

@@ -13,40 +13,61 @@ import (
 
 func (c *cli) exceptionsCommand() *cobra.Command {
 	var n connection
-	f := &openFilter{}
+	f := &deskFilter{}
 	cmd := &cobra.Command{
 		Use:   "exceptions",
-		Short: "list what does not go on: messages and commands, why, and what to do about it",
-		Long: `List everything that does not go on by itself: messages that are held, and commands that a
-system has refused, that cannot be sent, or of which nobody can tell whether they were
-done. Each says why, for whom, until when, and what to do about it.
+		Short: "the queue of what does not go on, and what people decide about it",
+		Long: `Show the queue: messages that are held, and commands that a system has refused, that
+cannot be sent, or of which nobody can tell whether they were done. They are grouped by
+cause: plant, system, message or command, and reason. Each group says how many, since
+when, until when, for whom, and what is at stake.
 
-A command that stands still holds up nothing but its own object. Its trace tells the
-whole story: gapless trace lot/M-100/4711.`,
+"gapless exceptions show GROUP" opens a group, and "show" of one exception tells all that
+is known of it. What stands still holds up nothing but its own object.`,
 		Example: `  gapless exceptions
   gapless exceptions --plant graz --reason period_closed
-  gapless exceptions resume 4be0...91
+  gapless exceptions show graz/erp/command/receive-goods/period_closed
+  gapless exceptions resume --group graz/erp/command/receive-goods/period_closed --first 3
+  gapless exceptions search lot/M-100/4711
   gapless exceptions done 4be0...91 --document 5000009911 --why "found by hand in the ERP"`,
 		Args: arguments(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.listOpen(cmd.Context(), &n, "/v1/exceptions", f) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.showQueue(cmd.Context(), &n, f) },
 	}
 	n.flags(cmd)
 	f.flags(cmd)
+	cmd.AddCommand(c.listExceptionsCommand(), c.showExceptionsCommand(), c.searchExceptionsCommand())
+	for _, act := range c.deskActs() {
+		cmd.AddCommand(c.actCommand(act))
+	}
+	cmd.AddCommand(c.resumeCommand(), c.bulkCommand())
 	for _, d := range []decision{
-		{"resume", "let a command go on", "The plan decides anew from the state of now: the command goes out again, or it is no\nlonger wanted. Do this when the cause is put right: the period is open, the master data is\nthere.", false},
-		{"done", "state that a command was done", "An attempt had no answer, and you have found at the system that it was done. Name the\ndocuments that the system gave.", true},
-		{"not-done", "state that a command was not done", "An attempt had no answer, and you have found at the system that nothing was done and\nnothing of it can still come. The command goes out again.", true},
-		{"waive", "give a command up", "The command is not performed any more. What is on record stays; the system's books will\ndiffer, and the reason says why that is right.", true},
+		{"done", "state that a command was done", "An attempt had no answer, and you have found at the system that it was done. Name the\ndocuments that the system gave."},
+		{"not-done", "state that a command was not done", "An attempt had no answer, and you have found at the system that nothing was done and\nnothing of it can still come. The command goes out again."},
 	} {
 		cmd.AddCommand(c.decideCommand(d))
 	}
 	return cmd
 }
 
+func (c *cli) listExceptionsCommand() *cobra.Command {
+	var n connection
+	f := &openFilter{}
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "list what does not go on one by one",
+		Long:    "List every open exception with why, for whom, until when, and what to do about it, in the\norder in which they were raised.",
+		Example: "  gapless exceptions list --plant graz --reason period_closed",
+		Args:    arguments(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return c.listOpen(cmd.Context(), &n, "/v1/exceptions", f) },
+	}
+	n.flags(cmd)
+	f.flags(cmd)
+	return cmd
+}
+
 // decision is one thing that a person can decide about a command.
 type decision struct {
 	how, short, long string
-	why              bool
 }
 
 func (c *cli) decideCommand(d decision) *cobra.Command {
@@ -85,11 +106,8 @@ func (c *cli) decideCommand(d decision) *cobra.Command {
 }
 
 func exampleOf(d decision) string {
-	switch {
-	case d.how == "done":
+	if d.how == "done" {
 		return ` --document 5000009911 --why "found by hand in the ERP"`
-	case d.why:
-		return ` --why "looked for the reference in the ERP: it is not there"`
 	}
-	return ""
+	return ` --why "looked for the reference in the ERP: it is not there"`
 }

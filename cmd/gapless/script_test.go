@@ -269,7 +269,8 @@ func lastLine(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // field PATH VARIABLE puts a value of the first JSON document in standard output
-// into a variable; names in the path are separated by dots.
+// into a variable; names in the path are separated by dots, and
+// a number is a place in a list.
 func field(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: field PATH VARIABLE")
@@ -277,8 +278,13 @@ func field(ts *testscript.TestScript, neg bool, args []string) {
 	var value any
 	ts.Check(json.NewDecoder(strings.NewReader(ts.ReadFile("stdout"))).Decode(&value))
 	for name := range strings.SplitSeq(args[0], ".") {
-		object, _ := value.(map[string]any)
-		var ok bool
+		object, ok := value.(map[string]any)
+		if list, isList := value.([]any); isList {
+			object, ok = map[string]any{}, true
+			for i, item := range list {
+				object[strconv.Itoa(i)] = item
+			}
+		}
 		if value, ok = object[name]; !ok {
 			ts.Fatalf("there is no %s", args[0])
 		}

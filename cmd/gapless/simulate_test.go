@@ -342,7 +342,7 @@ func (w *world) everybodyFollows() {
 		var all struct{ Disagreements []simulator.Disagreement }
 		w.read("/disagreements", &all)
 		var told struct{ Exceptions []exception }
-		text := w.must("gapless", "exceptions", "--json")
+		text := w.must("gapless", "exceptions", "list", "--json")
 		if err := json.Unmarshal([]byte(text), &told); err != nil {
 			w.t.Fatalf("%v: %.500s", err, text)
 		}

@@ -31,6 +31,32 @@ table audit
 	hash text collate "C" not null
 	batch text collate "C" not null
 	PRIMARY KEY (plant, link)
+table bulk
+	id text collate "C" not null
+	plant text collate "C" not null
+	what text collate "C" not null
+	cause text collate "C" not null
+	state text collate "C" not null
+	members bigint not null
+	principal text collate "C" not null
+	why text collate "C" not null
+	created bigint not null
+	changed bigint not null
+	CHECK ((state = ANY (ARRAY['running'::text, 'paused'::text, 'cancelled'::text, 'done'::text])))
+	PRIMARY KEY (id)
+	CREATE INDEX bulk_running ON public.bulk USING btree (created) WHERE (state = 'running'::text)
+table bulk_members
+	bulk text collate "C" not null
+	n bigint not null
+	message text collate "C" not null
+	version bigint not null
+	about text collate "C" not null
+	outcome text collate "C" not null
+	words text collate "C" not null
+	ended bigint not null
+	CHECK ((outcome = ANY (ARRAY[''::text, 'resumed'::text, 'held'::text, 'moved-on'::text, 'failed'::text])))
+	PRIMARY KEY (bulk, n)
+	CREATE INDEX bulk_members_left ON public.bulk_members USING btree (bulk, n) WHERE (outcome = ''::text)
 table command_keys
 	key text collate "C" not null
 	recorded bigint not null
@@ -76,6 +102,14 @@ table cursors
 	position bigint not null
 	moved bigint not null
 	PRIMARY KEY (consumer, plant)
+table desk
+	message text collate "C" not null
+	assignee text collate "C" not null
+	until bigint not null
+	since bigint not null
+	reason text collate "C" not null
+	PRIMARY KEY (message)
+	CREATE INDEX desk_assignee ON public.desk USING btree (assignee)
 table documents
 	system text collate "C" not null
 	number text collate "C" not null
@@ -133,6 +167,24 @@ table events
 	partition by RANGE (recorded)
 	CHECK ((disputed = ANY (ARRAY[(0)::bigint, (1)::bigint])))
 	PRIMARY KEY (plant, "position", recorded)
+table exception_amounts
+	message text collate "C" not null
+	version bigint not null
+	measure text collate "C" not null
+	unit text collate "C" not null
+	value text collate "C" not null
+	PRIMARY KEY (message, version, measure, unit)
+table exception_refs
+	ref text collate "C" not null
+	message text collate "C" not null
+	version bigint not null
+	PRIMARY KEY (ref, message, version)
+	CREATE INDEX exception_refs_message ON public.exception_refs USING btree (message, version)
+table exception_words
+	word text collate "C" not null
+	message text collate "C" not null
+	version bigint not null
+	PRIMARY KEY (word, message, version)
 table exceptions
 	message text collate "C" not null
 	version bigint not null
@@ -155,7 +207,10 @@ table exceptions
 	CHECK ((class = ANY (ARRAY['heals'::text, 'data'::text, 'business'::text, 'definition'::text, 'operations'::text])))
 	CHECK ((state = ANY (ARRAY['open'::text, 'resolved'::text, 'waived'::text])))
 	PRIMARY KEY (message, version)
+	CREATE INDEX exceptions_group ON public.exceptions USING btree (plant, system, about, name, reason, raised, message) WHERE (state = 'open'::text)
 	CREATE INDEX exceptions_open ON public.exceptions USING btree (raised) WHERE (state = 'open'::text)
+	CREATE INDEX exceptions_raised ON public.exceptions USING btree (raised, message)
+	CREATE INDEX exceptions_waived ON public.exceptions USING btree (plant) WHERE (state = 'waived'::text)
 table expectations
 	transaction_id text collate "C" not null
 	name text collate "C" not null

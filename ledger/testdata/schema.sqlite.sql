@@ -37,6 +37,35 @@ CREATE TABLE audit (
 	primary key (plant, link)
 )
 
+CREATE TABLE bulk (
+	id         text   not null primary key,
+	plant      text   not null,
+	what       text   not null,
+	cause      text   not null,
+	state      text   not null check (state in ('running', 'paused', 'cancelled', 'done')),
+	members    bigint not null,
+	principal  text   not null,
+	why        text   not null,
+	created    bigint not null,
+	changed    bigint not null
+)
+
+CREATE INDEX bulk_running on bulk (created) where state = 'running'
+
+CREATE TABLE bulk_members (
+	bulk    text   not null,
+	n       bigint not null,
+	message text   not null,
+	version bigint not null,
+	about   text   not null,
+	outcome text   not null check (outcome in ('', 'resumed', 'held', 'moved-on', 'failed')),
+	words   text   not null,
+	ended   bigint not null,
+	primary key (bulk, n)
+) without rowid
+
+CREATE INDEX bulk_members_left on bulk_members (bulk, n) where outcome = ''
+
 CREATE TABLE command_keys (
 	key            text   not null primary key,
 	recorded       bigint not null,
@@ -93,6 +122,16 @@ CREATE TABLE cursors (
 	moved    bigint not null,
 	primary key (consumer, plant)
 )
+
+CREATE TABLE desk (
+	message  text   not null primary key,
+	assignee text   not null,
+	until    bigint not null,
+	since    bigint not null,
+	reason   text   not null
+) without rowid
+
+CREATE INDEX desk_assignee on desk (assignee)
 
 CREATE TABLE documents (
 	system   text   not null,
@@ -155,6 +194,31 @@ CREATE TABLE events (
 	primary key (plant, position, recorded)
 )
 
+CREATE TABLE exception_amounts (
+	message text   not null,
+	version bigint not null,
+	measure text   not null,
+	unit    text   not null,
+	value   text   not null,
+	primary key (message, version, measure, unit)
+) without rowid
+
+CREATE TABLE exception_refs (
+	ref     text   not null,
+	message text   not null,
+	version bigint not null,
+	primary key (ref, message, version)
+) without rowid
+
+CREATE INDEX exception_refs_message on exception_refs (message, version)
+
+CREATE TABLE exception_words (
+	word    text   not null,
+	message text   not null,
+	version bigint not null,
+	primary key (word, message, version)
+) without rowid
+
 CREATE TABLE "exceptions" (
 	message  text   not null,
 	version  bigint not null,
@@ -176,7 +240,13 @@ CREATE TABLE "exceptions" (
 	primary key (message, version)
 )
 
+CREATE INDEX exceptions_group on exceptions (plant, system, about, name, reason, raised, message) where state = 'open'
+
 CREATE INDEX exceptions_open on exceptions (raised) where state = 'open'
+
+CREATE INDEX exceptions_raised on exceptions (raised, message)
+
+CREATE INDEX exceptions_waived on exceptions (plant) where state = 'waived'
 
 CREATE TABLE expectations (
 	transaction_id text   not null,

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gapless/gapless/api"
+)
+
+func (c *cli) bulkCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bulk",
+		Short: "bulk work: what was decided about many exceptions at once",
+		Long:  "Bulk work goes on by itself until every member has had its turn. What becomes of a member\nis on record in the commit that does it, so that none is done twice.",
+		Args:  arguments(cobra.NoArgs),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(c.listBulkCommand(), c.showBulkCommand())
+	for _, m := range [][3]string{
+		{"pause", "pause bulk work", "No further member has its turn until it goes on."},
+		{"continue", "let paused bulk work go on", "The members that are left have their turn."},
+		{"cancel", "cancel bulk work", "What had its turn stays; the others are left as they are."},
+	} {
+		cmd.AddCommand(c.moveBulkCommand(m[0], m[1], m[2]))
+	}
+	return cmd
+}
+
+func (c *cli) listBulkCommand() *cobra.Command {
+	var n connection
+	cmd := &cobra.Command{
+		Use: "list", Short: "list bulk work", Long: "List bulk work, the newest first.", Example: "  gapless exceptions bulk list",
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			h, err := n.client()
+			if err != nil {
+				return err
+			}
+			var all api.BulkList
+			if err := h.get(cmd.Context(), "/v1/bulk", nil, &all); err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(all)
+			}
+			if len(all.Bulk) == 0 {
+				fmt.Fprintln(c.out, "no bulk work is on record")
+				return nil
+			}
+			t := newTable("bulk", "state", ">members", ">left", "by", "begun", "group")
+			for i := range all.Bulk {
+				b := &all.Bulk[i]
+				t.add(b.Bulk, b.State, count(b.Members), count(b.Left), b.By, b.Created, b.Group)
+			}
+			t.write(c.out, "")
+			return nil
+		},
+	}
+	n.flags(cmd)
+	return cmd
+}
+
+func (c *cli) showBulkCommand() *cobra.Command {
+	var n connection
+	var wait bool
+	cmd := &cobra.Command{
+		Use: "show BULK", Short: "tell how far bulk work has come, and what became of each member",
+		Long:    "Tell how far bulk work has come, what became of each member, and how it stands now.",
+		Example: "  gapless exceptions bulk show 66ed87ecda2c46379b5c431090506d94 --wait",
+		Args:    arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := n.client()
+			if err != nil {
+				return err
+			}
+			return c.tellBulk(cmd.Context(), h, args[0], wait)
+		},
+	}
+	n.flags(cmd)
+	cmd.Flags().BoolVar(&wait, "wait", false, "stay until it is done, paused or cancelled, and show how far it is")
+	return cmd
+}
+
+func (c *cli) moveBulkCommand(name, short, long string) *cobra.Command {
+	var n connection
+	var why string
+	cmd := &cobra.Command{
+		Use: name + " BULK", Short: short, Long: long + " It needs the role operator at its plant.", Example: "  gapless exceptions bulk " + name + " 66ed87ecda2c46379b5c431090506d94",
+		Args: arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := n.client()
+			if err != nil {
+				return err
+			}
+			var b api.BulkView
+			if err := h.send(cmd.Context(), http.MethodPost, "/v1/bulk/"+url.PathEscape(args[0])+"/"+name, map[string]string{"why": why}, &b); err != nil {
+				return err
+			}
+			if c.json {
+				return c.printJSON(b)
+			}
+			fmt.Fprintln(c.out, bulkText(&b))
+			return nil
+		},
+	}
+	n.flags(cmd)
+	cmd.Flags().StringVar(&why, "why", "", "the `REASON`, kept on record")
+	return cmd
+}
+
+// bulkText is how far bulk work has come, in one line.
+func bulkText(b *api.BulkView) string {
+	text := fmt.Sprintf("bulk work %s is %s: %s", b.Bulk, b.State, plural(int(b.Members), "member"))
+	for _, outcome := range []string{"resumed", "held", "moved-on", "failed"} {
+		if n := b.Outcomes[outcome]; n > 0 {
+			text += fmt.Sprintf(", %s %s", count(n), outcome)
+		}
+	}
+	if b.Left > 0 {
+		text += fmt.Sprintf(", %s left", count(b.Left))
+	}
+	return text
+}
+
+// startBulk begins to resume a group.
+func (c *cli) startBulk(ctx context.Context, n *connection, body map[string]any, wait bool) error {
+	h, err := n.client()
+	if err != nil {
+		return err
+	}
+	var b api.BulkView
+	if err := h.send(ctx, http.MethodPost, "/v1/bulk", body, &b); err != nil {
+		return err
+	}
+	if wait && b.Members > 0 {
+		return c.tellBulk(ctx, h, b.Bulk, true)
+	}
+	if c.json {
+		return c.printJSON(b)
+	}
+	fmt.Fprintln(c.out, bulkText(&b))
+	return nil
+}
+
+// bulkLook is how often progress is asked for.
+const bulkLook = 200 * time.Millisecond
+
+// tellBulk prints bulk work with what became of each member; with wait once it does
+// not run any more.
+func (c *cli) tellBulk(ctx context.Context, h *client, id string, wait bool) error {
+	route := "/v1/bulk/" + url.PathEscape(id)
+	var b api.BulkView
+	if err := h.get(ctx, route, values("limit", "1000"), &b); err != nil {
+		return err
+	}
+	look, p := time.NewTicker(bulkLook), c.progress()
+	defer look.Stop()
+	for wait && b.State == "running" {
+		p.show("%s", bulkText(&b))
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-look.C:
+		}
+		b = api.BulkView{}
+		if err := h.get(ctx, route, values("limit", "1000"), &b); err != nil {
+			return err
+		}
+	}
+	p.clear()
+	all := b
+	for page := b; page.Next > 0; all.Results = append(all.Results, page.Results...) {
+		next := page.Next
+		page = api.BulkView{}
+		if err := h.get(ctx, route, values("limit", "1000", "after", fmt.Sprint(next)), &page); err != nil {
+			return err
+		}
+	}
+	all.Next = 0
+	if c.json {
+		return c.printJSON(all)
+	}
+	fmt.Fprintln(c.out, bulkText(&all))
+	t := newTable(">n", "exception", "outcome", "now", "")
+	for _, m := range all.Results {
+		t.add(count(m.N), m.Exception, m.Outcome, m.Now, m.Words)
+	}
+	t.write(c.out, "  ")
+	return nil
+}

@@ -1,0 +1,92 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+)
+
+// An ExceptionCount is what became of the exceptions of one plant and reason since the
+// ledger was opened here, for metrics.
+type ExceptionCount struct {
+	Plant, Reason string
+	Opened        int64 // raised; anew for another reason counts again
+	Healed        int64 // ended because what they waited for arrived
+	Resolved      int64 // ended because somebody did something: a person, or the source
+	Waived        int64 // given up by a person
+}
+
+// exceptionKey is what exceptions are counted by.
+type exceptionKey struct{ plant, reason string }
+
+func (n *ExceptionCount) add(m *ExceptionCount) {
+	n.Opened += m.Opened
+	n.Healed += m.Healed
+	n.Resolved += m.Resolved
+	n.Waived += m.Waived
+}
+
+// hubPrincipal begins the name in which a node acts by itself.
+const hubPrincipal = "hub@"
+
+// ended counts an exception that has ended in a state, on whose account.
+func (n *ExceptionCount) ended(state, by string) {
+	switch {
+	case state == DeskWaived:
+		n.Waived++
+	case strings.HasPrefix(by, hubPrincipal):
+		n.Healed++
+	default:
+		n.Resolved++
+	}
+}
+
+// counted is the count of a plant and reason in this commit.
+func (t *transaction) counted(plant, reason any) *ExceptionCount {
+	key := exceptionKey{}
+	key.plant, _ = plant.(string)
+	key.reason, _ = reason.(string)
+	if t.counts == nil {
+		t.counts = map[exceptionKey]*ExceptionCount{}
+	}
+	if t.counts[key] == nil {
+		t.counts[key] = &ExceptionCount{}
+	}
+	return t.counts[key]
+}
+
+// endException ends open exceptions by an update that takes $1 and $2 as state and time,
+// and counts those that it ends.
+func (t *transaction) endException(ctx context.Context, state, by, where string, args ...any) error {
+	return t.each(ctx, "update exceptions set state = $1, ended = $2, resolution = $3 where "+where+" and state = 'open' returning plant, reason", args, func(r Row) error {
+		var plant, reason string
+		err := r.Scan(&plant, &reason)
+		t.counted(plant, reason).ended(state, by)
+		return err
+	})
+}
+
+// countExceptions adds what a commit did to exceptions.
+func (l *Ledger) countExceptions(counts map[exceptionKey]*ExceptionCount) {
+	for key, n := range counts {
+		if l.exceptionCounts[key] == nil {
+			l.exceptionCounts[key] = &ExceptionCount{Plant: key.plant, Reason: key.reason}
+		}
+		l.exceptionCounts[key].add(n)
+	}
+}
+
+// ExceptionCounts are the counts by plant and reason, in order.
+func (l *Ledger) ExceptionCounts() []ExceptionCount {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]ExceptionCount, 0, len(l.exceptionCounts))
+	for _, n := range l.exceptionCounts {
+		all = append(all, *n)
+	}
+	slices.SortFunc(all, func(a, b ExceptionCount) int {
+		return cmp.Or(cmp.Compare(a.Plant, b.Plant), cmp.Compare(a.Reason, b.Reason))
+	})
+	return all
+}
