@@ -49,11 +49,16 @@ func (c *collectingHub) pass(d time.Duration) { c.ahead.Add(int64(d)) }
 
 func newCollecting(t testing.TB, changed map[string]string) *collectingHub {
 	t.Helper()
+	return newCollectingOn(t, filepath.Join(t.TempDir(), "gapless.db"), changed)
+}
+
+// newCollectingOn is newCollecting on a database.
+func newCollectingOn(t testing.TB, database string, changed map[string]string) *collectingHub {
+	t.Helper()
 	c := &collectingHub{following: &following{erp: &books{}, wms: &books{}}}
 	began := clock()
 	c.hub = hubOn(t, c.config(collectingCompany(t, changed), ledger.Config{
-		Database: filepath.Join(t.TempDir(), "gapless.db"),
-		Clock:    func() time.Time { return began().Add(time.Duration(c.ahead.Load())) },
+		Database: database, Clock: func() time.Time { return began().Add(time.Duration(c.ahead.Load())) },
 	}))
 	return c
 }
