@@ -117,7 +117,7 @@ func (c *collectingHub) sums() []string {
 		for _, e := range events {
 			text += " " + goodOf(e)
 		}
-		if events == nil {
+		if p.request["basis"] != nil {
 			text += " from " + goodOf(p.request["basis"]) + " to " + goodOf(p.request["event"])
 		}
 		all = append(all, text)
