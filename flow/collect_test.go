@@ -3,6 +3,7 @@ package flow_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -65,9 +66,7 @@ func newCollectingOn(t testing.TB, database string, changed map[string]string) *
 
 func collectingCompany(t testing.TB, changed map[string]string) *catalog.Catalog {
 	files := map[string]string{"plans/order-to-erp.yaml": orderPlan}
-	for name, text := range changed {
-		files[name] = text
-	}
+	maps.Copy(files, changed)
 	return company(t, files)
 }
 
@@ -102,7 +101,7 @@ func (c *collectingHub) eventually(what string, holds func() bool) {
 		if time.Now().After(deadline) {
 			c.t.Fatalf("it never came to be: %s", what)
 		}
-		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // a turn of the node tells nobody
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 

@@ -38,11 +38,11 @@ type dayAccount struct {
 	StepsRefused   int64            `json:"steps_refused"`
 	Superseded     int64            `json:"superseded"`
 	UnderWay       int64            `json:"under_way"`
-	Resumed        int              `json:"resumed"` // commands that the operator let go on
-	ExceptionsOpen int              `json:"exceptions_open"`
-	Exceptions     map[string]int   `json:"exceptions"` // by reason
-	DoneLate       int              `json:"done_late"`  // commands that were done later than their plan allows
-	Late           int              `json:"late"`       // what is late still: commands, and reports that are awaited
+	Resumed        int              `json:"resumed"`         // commands that the operator let go on
+	ExceptionsOpen int              `json:"exceptions_open"` // but for what is only late
+	Exceptions     map[string]int   `json:"exceptions"`      // by reason
+	DoneLate       int              `json:"done_late"`       // commands that were done later than their plan allows
+	Late           int              `json:"late"`            // what is late still: commands, and reports that are awaited
 
 	Books       []comparison `json:"books"`
 	BooksEqual  bool         `json:"books_equal"` // everything is equal, or explained
@@ -128,17 +128,16 @@ func (d *dayDemo) counts(ctx context.Context, a *dayAccount) (open []exception, 
 	if open, err = allHeld(ctx, d.client, "/v1/exceptions", values()); err != nil {
 		return nil, err
 	}
-	a.ExceptionsOpen = len(open)
-	for i := range open {
-		a.Exceptions[open[i].Reason]++
-	}
-	a.Late = a.Exceptions[fault.StepOverdue.Code] + a.Exceptions[fault.ExpectMissed.Code]
-	late, err := allHeld(ctx, d.client, "/v1/exceptions", values("state", "resolved", "reason", fault.StepOverdue.Code))
-	a.DoneLate = len(late)
-	// That something is late explains no difference: what stands in its way does.
+	all := len(open) // that something is late explains no difference: what stands in its way does
 	open = slices.DeleteFunc(open, func(x exception) bool {
 		return x.Reason == fault.StepOverdue.Code || x.Reason == fault.ExpectMissed.Code
 	})
+	a.Late, a.ExceptionsOpen = all-len(open), len(open)
+	for i := range open {
+		a.Exceptions[open[i].Reason]++
+	}
+	late, err := allHeld(ctx, d.client, "/v1/exceptions", values("state", "resolved", "reason", fault.StepOverdue.Code))
+	a.DoneLate = len(late)
 	return open, err
 }
 
