@@ -252,7 +252,7 @@ func (a *API) caseView(x *ledger.DeskException) CaseView {
 // ExceptionIn names an exception.
 type ExceptionIn struct {
 	Asker
-	Exception string `path:"exception" doc:"Id of the message version, or key of the command"`
+	Exception string `path:"exception" doc:"As the exception names itself: id of the message version, key of the command or of the expectation"`
 }
 
 type getExceptionIn struct {
@@ -430,6 +430,9 @@ func (a *API) wake(ctx context.Context, who caller, in *actIn, _ *ledger.DeskExc
 }
 
 func (a *API) waive(ctx context.Context, who caller, in *actIn, x *ledger.DeskException) error {
+	if x.Late() {
+		return invalid("exception", "it is late and not stuck: it ends by itself when what is awaited comes; snooze it, or waive the command where that stands still")
+	}
 	if x.Step != "" {
 		return a.flow.Resolve(ctx, flow.Resolution{Command: x.Step, By: who.Principal, How: flow.Waive, Why: in.Body.Why})
 	}
@@ -439,6 +442,9 @@ func (a *API) waive(ctx context.Context, who caller, in *actIn, x *ledger.DeskEx
 func (a *API) resume(ctx context.Context, who caller, in *actIn, x *ledger.DeskException) error {
 	if x.State != ledger.DeskOpen {
 		return fault.New("api.resume", fault.DecidedAlready, "exception", "the exception about %s was %s at %s: %s", in.Exception, x.State, utc(x.Ended), x.Resolution)
+	}
+	if x.Late() {
+		return invalid("exception", "it is late and not stuck: it goes on by itself, and there is nothing to resume")
 	}
 	if x.Step != "" {
 		return a.flow.Resolve(ctx, flow.Resolution{Command: x.Step, By: who.Principal, How: flow.Resume, Why: in.Body.Why})

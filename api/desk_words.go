@@ -21,6 +21,10 @@ func effect(g *ledger.Group) string {
 		if objects := counted(g.Objects); objects != "" {
 			parts[0] += ", about " + objects
 		}
+	case g.About == "deadline":
+		parts[0] = fmt.Sprintf("%s late for %s", g.Name, counted(g.Objects))
+	case g.About == "expectation":
+		parts[0] = fmt.Sprintf("%s awaited for %s", g.Name, counted(g.Objects))
 	case len(g.Objects) == 0:
 		parts[0] = fmt.Sprintf("%s not done %s", g.Name, several(g.Count, "time"))
 	}

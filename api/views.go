@@ -136,13 +136,15 @@ func messageView(m *ledger.StoredMessage) MessageView {
 	}
 }
 
-// ExceptionView is what stands, or stood, in the way of a message version.
+// ExceptionView is what stands, or stood, in the way of a message version or a command,
+// or what is late.
 type ExceptionView struct {
-	Message    string   `json:"message,omitempty" doc:"Id of the message version; absent where it is about a command"`
-	Command    string   `json:"command,omitempty" doc:"Key of the command; absent where it is about a message"`
+	ID         string   `json:"exception" doc:"Names it for everything that is done about it: id of the message version, key of the command or of the expectation"`
+	Message    string   `json:"message,omitempty" doc:"Id of the message version; absent where it is about a command or an expectation"`
+	Command    string   `json:"command,omitempty" doc:"Key of the command; absent where it is about a message or an expectation"`
 	Plant      string   `json:"plant,omitempty"`
 	System     string   `json:"system"`
-	Name       string   `json:"name" doc:"Of the message, or of the command"`
+	Name       string   `json:"name" doc:"Of the message, of the command, or of the expectation"`
 	State      string   `json:"state" enum:"open,resolved,waived"`
 	Reason     string   `json:"reason"`
 	Class      string   `json:"class"`
@@ -161,7 +163,7 @@ type ExceptionView struct {
 
 func exceptionView(x *ledger.Exception) ExceptionView {
 	return ExceptionView{
-		Message: x.Message, Command: x.Step, Plant: x.Plant, System: x.System, Name: x.Name, State: x.State, Reason: x.Reason.Code, Class: string(x.Reason.Class),
+		ID: x.ID(), Message: x.Message, Command: x.Step, Plant: x.Plant, System: x.System, Name: x.Name, State: x.State, Reason: x.Reason.Code, Class: string(x.Reason.Class),
 		Title: x.Reason.Title, Field: x.Field, Ref: string(x.Ref), Detail: x.Detail, Remedy: x.Reason.Remedy, Owner: x.Owner,
 		Raised: utc(x.Raised), Deadline: utc(x.Deadline), Ended: utc(x.Ended), Resolution: x.Resolution, Waits: x.Waits,
 	}

@@ -107,6 +107,9 @@ func (l *Ledger) StartBulk(ctx context.Context, by string, c Cause, first int, w
 	if first < 0 || first > mostMembers {
 		return Bulk{}, fault.New("ledger.StartBulk", fault.InvalidRequest, "first", "%d; give a number from 1 to %d, or leave it out for all", first, mostMembers)
 	}
+	if c.About != aboutStep && c.About != aboutMessage {
+		return Bulk{}, fault.New("ledger.StartBulk", fault.InvalidRequest, "group", "%s is late and not stuck: it goes on by itself, and there is nothing to resume", c)
+	}
 	id := newID()
 	err := l.actTelling(ctx, Act{Plant: c.Plant, Principal: by, Act: "bulk.started", Subject: "bulk/" + id}, func(ctx context.Context, s *session, at time.Time) (string, error) {
 		args := []any{c.Plant, c.System, c.About, c.Name, c.Reason, micros(at)}

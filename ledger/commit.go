@@ -436,7 +436,7 @@ func (t *transaction) raise(f *feed, e *Entry, d *Decision, m *keyed, recorded i
 	id := m.StatementID()
 	t.raised[id] = []any{
 		m.Key(), int64(m.Version), m.Plant, m.System, m.Name, "open", r.Reason.Code, string(r.Reason.Class), r.Field, string(r.Ref),
-		r.Explanation(), e.Owner, recorded, deadline, int64(0), "", "message",
+		r.Explanation(), e.Owner, recorded, deadline, int64(0), "", aboutMessage,
 	}
 	t.noteMessage(e, r, m)
 	t.addAct(f, Act{Plant: m.Plant, Principal: m.Principal, Act: "exception.raised", Subject: id, Detail: r.Reason.Code + ": " + r.Text()})

@@ -19,17 +19,21 @@ import (
 type Cause struct {
 	Plant  string // "" where it is not known
 	System string
-	About  string // "message", "step" ...
+	About  string // "message", "step", "deadline" of a step, or "expectation"
 	Name   string // of the message or the command
 	Reason string // code
 }
 
-// aboutStep is how exceptions about steps stand in the database, and aboutCommand
-// how a person reads it.
+// What exceptions are about, as it stands in the database.
 const (
-	aboutStep    = "step"
-	aboutCommand = "command"
+	aboutMessage     = "message"
+	aboutStep        = "step"
+	aboutDeadline    = "deadline" // of a step
+	aboutExpectation = "expectation"
 )
+
+// aboutCommand is how a person reads aboutStep.
+const aboutCommand = "command"
 
 // String names the group: "graz/erp/command/receive-goods/period_closed". A plant
 // that is not known is "-".
@@ -468,8 +472,8 @@ func (l *Ledger) amountsOf(ctx context.Context, key string, version int) ([]Amou
 // commandKey is the form of the keys of commands.
 var commandKey = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// DeskOf is one exception: by the id of the message version, or by the key of the
-// command, of which the newest is meant.
+// DeskOf is one exception, by its Exception.ID: of a command the one that is open, of
+// several the newest, and that it stands still before that it is late.
 func (l *Ledger) DeskOf(ctx context.Context, id string) (DeskException, error) {
 	key, version, err := event.ParseStatementID(id)
 	if commandKey.MatchString(id) {
@@ -478,7 +482,7 @@ func (l *Ledger) DeskOf(ctx context.Context, id string) (DeskException, error) {
 	if err != nil {
 		return DeskException{}, fault.New("ledger.DeskOf", fault.InvalidRequest, "exception", "%.80q is neither the id of a message nor the key of a command", id)
 	}
-	found, err := l.exceptions(ctx, deskQuery+" where x.message = $1 and (x.about <> 'message' or x.version = $2) order by x.version desc limit 1", key, version)
+	found, err := l.exceptions(ctx, deskQuery+" where x.message = $1 and (x.about <> 'message' or x.version = $2) order by x.state <> 'open', x.version desc limit 1", key, version)
 	if err == nil && len(found) == 0 {
 		err = fault.New("ledger.DeskOf", fault.NotFound, "exception", "no exception about %.60s is on record", id)
 	}
@@ -496,7 +500,7 @@ func (l *Ledger) DeskOf(ctx context.Context, id string) (DeskException, error) {
 // before and after it, oldest first: nothing that was said is lost when it is raised
 // anew.
 func (l *Ledger) ActsOnException(ctx context.Context, x *Exception) ([]Act, error) {
-	if x.Step != "" {
+	if x.Message == "" {
 		return l.ActsOn(ctx, subjectOf(x))
 	}
 	versions, err := l.ExceptionsOf(ctx, x.key)
@@ -517,10 +521,10 @@ func (l *Ledger) ActsOnException(ctx context.Context, x *Exception) ([]Act, erro
 
 // subjectOf is how acts name what an exception is about.
 func subjectOf(x *Exception) string {
-	if x.Step != "" {
-		return "command/" + x.Step
+	if x.Message != "" {
+		return x.Message
 	}
-	return x.Message
+	return lateSubject(x.about, x.key)
 }
 
 // IsVersion tells whether the exception is the one with this number about its message

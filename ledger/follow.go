@@ -282,7 +282,7 @@ func (t *transaction) raiseStep(f *feed, principal string, x *StepException) {
 	id := event.StatementID(s.Key, version)
 	t.raised[id] = []any{
 		s.Key, int64(version), s.Plant, s.System, s.Command, "open", x.Fault.Reason.Code, string(x.Fault.Reason.Class), x.Fault.Field, string(s.Object),
-		x.Fault.Explanation(), x.Owner, at, deadline, int64(0), "", "step",
+		x.Fault.Explanation(), x.Owner, at, deadline, int64(0), "", aboutStep,
 	}
 	t.noteStep(&s, version, x.Fault)
 	t.waits[id] = nil
@@ -299,7 +299,7 @@ func (t *transaction) endStep(f *feed, principal string, end StepEnd) {
 	}
 	at := t.addAct(f, Act{Plant: f.plant, Principal: principal, Act: "exception." + state, Subject: "command/" + end.Step, Detail: end.Resolution})
 	for id, row := range t.raised {
-		if row[0] == end.Step && row[exceptionAbout] == "step" && row[exceptionState] == DeskOpen {
+		if row[0] == end.Step && row[exceptionAbout] == aboutStep && row[exceptionState] == DeskOpen {
 			row[exceptionState], row[exceptionEnded], row[exceptionResolution] = state, at, end.Resolution
 			t.counted(row[exceptionPlant], row[exceptionReason]).ended(state, principal)
 			delete(t.waits, id)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -363,10 +364,11 @@ func (l *Ledger) Relations(ctx context.Context, ref event.Ref, limit int) ([]Rel
 	return all, err
 }
 
-// Exception is what stands, or stood, in the way of a message version.
+// Exception is what stands, or stood, in the way of a message version or a step, or
+// what is late.
 type Exception struct {
-	Message    string // id of the version; "" where it is about a step
-	Step       string // command key; "" where it is about a message
+	Message    string // id of the version; "" where it is about a step or an expectation
+	Step       string // command key; "" where it is about a message or an expectation
 	Plant      string
 	System     string
 	Name       string // of the message, or of the command
@@ -387,12 +389,20 @@ type Exception struct {
 	about   string
 }
 
-// Key is that of the message or the step that it is about.
+// ID names the exception: the id of the message version, the key of the command or of
+// the expectation.
+func (x *Exception) ID() string { return cmp.Or(x.Message, x.key) }
+
+// Late tells whether it says only that something did not come in time: that goes on all
+// the same, and the exception ends by itself when it comes.
+func (x *Exception) Late() bool { return x.about == aboutDeadline || x.about == aboutExpectation }
+
+// Key is that of the message, the step or the expectation that it is about.
 func (x *Exception) Key() string { return x.key }
 
 // HeldFilter chooses exceptions; empty fields choose all.
 type HeldFilter struct {
-	About  string // "message" or "step"
+	About  string // "message", "step", "deadline" of a step, or "expectation"
 	State  string // default open
 	Plant  string
 	System string
@@ -437,10 +447,11 @@ func (l *Ledger) exceptions(ctx context.Context, query string, args ...any) ([]E
 			&raised, &deadline, &ended, &x.Resolution, &x.about); err != nil {
 			return err
 		}
-		if x.about == aboutStep {
-			x.Step = x.key
-		} else {
+		switch x.about {
+		case aboutMessage:
 			x.Message = event.StatementID(x.key, x.version)
+		case aboutStep, aboutDeadline:
+			x.Step = x.key
 		}
 		x.Raised, x.Deadline, x.Ended = fromMicros(raised), fromMicros(deadline), fromMicros(ended)
 		if x.Reason = fault.ByCode(reason); x.Reason == nil {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -209,10 +210,10 @@ func (t *transaction) raiseLate(f *feed, node string, x *Late) {
 		return
 	}
 	t.awaited.end(timer.Kind, timer.About)
-	about, system, name := "expectation", "", x.Name
+	about, system, name := aboutExpectation, "", x.Name
 	if x.Kind == StepTimer {
 		s := t.w.Steps[x.About]
-		about, system, name = "deadline", s.System, s.Command
+		about, system, name = aboutDeadline, s.System, s.Command
 		t.noteStep(&s, 0, x.Fault)
 	} else {
 		t.noteExpectation(x)
@@ -234,7 +235,7 @@ func lateID(key string) string { return "late " + key }
 
 // lateSubject is what the acts about something late name.
 func lateSubject(about, key string) string {
-	if about == "expectation" {
+	if about == aboutExpectation {
 		return "expectation/" + key
 	}
 	return "command/" + key
@@ -263,7 +264,7 @@ func (t *transaction) endLate(ctx context.Context) error {
 			continue
 		}
 		c := t.awaited.came[key]
-		resolution := "came late: " + c.how
+		resolution := "ended late: " + c.how
 		at := t.addAct(c.feed, Act{Plant: c.feed.plant, Principal: c.principal, Act: "exception.resolved", Subject: lateSubject(is, key), Detail: resolution})
 		if fresh {
 			row[exceptionState], row[exceptionEnded], row[exceptionResolution] = DeskResolved, at, resolution
@@ -313,8 +314,8 @@ func (t *transaction) keepDue(ctx context.Context) error {
 
 // await gives timers to steps and expectations that a hub before timers has put on
 // record, and to those that one puts on record beside this one until it starts anew.
-func (l *Ledger) await(ctx context.Context) error {
-	_, err := l.store.write.ExecContext(ctx, `insert into timers (kind, about, transaction_id, name, cause, plant, due)
+func (l *Ledger) await(ctx context.Context, db *sql.DB) error {
+	_, err := db.ExecContext(ctx, `insert into timers (kind, about, transaction_id, name, cause, plant, due)
 		select 'step', c.key, c.transaction_id, '', '', c.plant, s.deadline from command_keys c join steps s on s.key = c.key and s.recorded = c.recorded
 		where c.status in ('waiting', 'due', 'sent', 'accepted', 'partly-applied', 'refused', 'held') and s.deadline > 0
 		and not exists (select 1 from exceptions x where x.message = c.key and x.version = 0 and x.state = 'open')
@@ -337,7 +338,7 @@ func (l *Ledger) await(ctx context.Context) error {
 		if err != nil {
 			break
 		}
-		_, err = l.store.write.ExecContext(ctx, `insert into timers (kind, about, transaction_id, name, cause, plant, due)
+		_, err = db.ExecContext(ctx, `insert into timers (kind, about, transaction_id, name, cause, plant, due)
 			select $1, $2, $3, $4, $5, $6, $7 where not exists (select 1 from exceptions x where x.message = $2 and x.version = 0 and x.state = 'open')
 			on conflict do nothing`, string(t.Kind), t.About, t.Transaction, t.Name, t.Cause, t.Plant, micros(t.Due))
 	}

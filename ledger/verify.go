@@ -23,6 +23,9 @@ type VerifyOptions struct {
 	Reacts  func(w *Working, d *Draft) []string
 	Reaches func(d *Draft) []Reach // as in Config: what the Working must know of relations
 	Noted   func(state []byte, statement string) bool
+	// Gathers names the open bundles in the state of a transaction that a time ends. nil
+	// leaves them unchecked, and the report says so.
+	Gathers func(state []byte) []string
 	// Progress is told now and then how far the verification has come, in rows;
 	// total is an estimate until the end.
 	Progress func(done, total int64)
@@ -83,6 +86,7 @@ const (
 	checkCheckpoints
 	checkSteps
 	checkReactions
+	checkTimers
 	checkCount
 )
 
@@ -103,6 +107,7 @@ func newChecks() [checkCount]CheckResult {
 		checkCheckpoints: {Name: "checkpoints", Promise: 14},
 		checkSteps:       {Name: "steps and lanes", Promise: 18},
 		checkReactions:   {Name: "reactions", Promise: 21},
+		checkTimers:      {Name: "times awaited", Promise: 22},
 	}
 }
 
@@ -136,7 +141,7 @@ func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (VerifyReport, err
 	v := &verification{ledger: l, options: o, feeds: map[string]*feed{}, checks: newChecks(), messagesOf: map[string][]place{}}
 	steps := []func(context.Context) error{
 		v.begin, v.verifyFeeds, v.verifyEnds, v.verifyStatements, v.verifyHistories, v.verifyRelations, v.verifyInbox,
-		v.verifyExceptions, v.verifyWaits, v.verifyMasterData, v.verifyContents, v.verifyStrayContents, v.verifyObjects, v.verifySteps, v.verifyLanes, v.verifyReactions, v.verifyAgainst,
+		v.verifyExceptions, v.verifyWaits, v.verifyMasterData, v.verifyContents, v.verifyStrayContents, v.verifyObjects, v.verifySteps, v.verifyLanes, v.verifyReactions, v.verifyTimes, v.verifyAgainst,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -160,6 +165,9 @@ func (v *verification) begin(ctx context.Context) error {
 	}
 	if v.options.Reacts == nil || v.options.Noted == nil {
 		v.skipped = append(v.skipped, "reactions: no plans were given to tell which events they react to")
+	}
+	if v.options.Gathers == nil {
+		v.skipped = append(v.skipped, "windows: no plans were given to tell which bundles are open")
 	}
 	if len(v.options.Against) == 0 {
 		v.skipped = append(v.skipped, "checkpoints: none was given; without one a chain that was made anew as a whole cannot be told from the original")

@@ -16,9 +16,11 @@ func (c *cli) exceptionsCommand() *cobra.Command {
 	f := &deskFilter{}
 	cmd := &cobra.Command{
 		Use:   "exceptions",
-		Short: "the queue of what does not go on, and what people decide about it",
+		Short: "the queue of what does not go on or is late, and what people decide about it",
 		Long: `Show the queue: messages that are held, and commands that a system has refused, that
-cannot be sent, or of which nobody can tell whether they were done. They are grouped by
+cannot be sent, or of which nobody can tell whether they were done. And what is late:
+commands that were not done in time, and what was to be reported after an event and has
+not come; that goes on all the same, and ends by itself when it comes. They are grouped by
 cause: plant, system, message or command, and reason. Each group says how many, since
 when, until when, for whom, and what is at stake.
 

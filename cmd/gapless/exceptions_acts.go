@@ -129,7 +129,7 @@ func (c *cli) decideAbout(ctx context.Context, n *connection, id, act string, bo
 
 // standsText is how an exception stands, in one line.
 func standsText(x *api.CaseView) string {
-	what := fmt.Sprintf("%s of %s/%s", x.Message, x.System, x.Name)
+	what := fmt.Sprintf("%s of %s/%s", x.ID, x.System, x.Name)
 	if x.Step != nil {
 		what = fmt.Sprintf("%s of %s", x.Step.Name, cmp.Or(x.Step.System, x.Step.Role))
 		if x.State != "open" || x.Step.Status == "due" {
