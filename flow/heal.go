@@ -135,5 +135,9 @@ func (f *Flow) Retry(ctx context.Context, key string) (Answer, error) {
 	if err != nil {
 		return Answer{}, fault.Wrap("flow.Retry", fault.NotReadable, "", err)
 	}
-	return f.one(ctx, arrival{Message: m, record: record})
+	a := arrival{Message: m, record: record}
+	if m.System == hubSystem && m.Name == moveMessage {
+		return f.remake(ctx, a)
+	}
+	return f.one(ctx, a)
 }

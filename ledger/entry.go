@@ -32,6 +32,15 @@ type Entry struct {
 	Needs []event.Ref
 	// Settlements are steps whose end the message tells.
 	Settlements []Settlement
+	// Refolds are transactions that move to another version of their plan.
+	Refolds []Refold
+}
+
+// A Refold moves a transaction to another version of its plan. The Working tells the
+// events on record about its object that are of the Types; see Working.About.
+type Refold struct {
+	Transaction string
+	Types       []string
 }
 
 // defers notes what an entry that is put off is about, so that nothing overtakes it.

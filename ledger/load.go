@@ -39,6 +39,9 @@ func (t *transaction) touches() touched {
 		for _, x := range e.Settlements {
 			s.transactions = append(s.transactions, x.Transaction)
 		}
+		for _, x := range e.Refolds {
+			s.transactions = append(s.transactions, x.Transaction)
+		}
 		for i := range e.Drafts {
 			d := &e.Drafts[i]
 			s.keys = append(s.keys, d.Key)

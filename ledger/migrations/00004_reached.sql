@@ -2,3 +2,6 @@
 -- one that it was moved to. '' for a status, and where a hub before this one decided
 -- the step: that of its cause.
 alter table steps add column posting text not null default '';
+
+-- Finds the transactions that a new version of their plan has yet to move.
+create index transactions_open on transactions (plan, id, version) where complete = 0;

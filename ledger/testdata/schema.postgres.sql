@@ -352,6 +352,7 @@ table transactions
 	CHECK ((complete = ANY (ARRAY[(0)::bigint, (1)::bigint])))
 	PRIMARY KEY (id)
 	CREATE INDEX transactions_object ON public.transactions USING btree (object)
+	CREATE INDEX transactions_open ON public.transactions USING btree (plan, id, version) WHERE (complete = 0)
 table waits
 	wanted text collate "C" not null
 	message text collate "C" not null

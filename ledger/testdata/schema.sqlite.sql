@@ -392,6 +392,8 @@ CREATE TABLE transactions (
 
 CREATE INDEX transactions_object on transactions (object)
 
+CREATE INDEX transactions_open on transactions (plan, id, version) where complete = 0
+
 CREATE TABLE waits (
 	wanted  text   not null,
 	message text   not null,
