@@ -236,7 +236,7 @@ func (f *follower) step(id string, in *instance, s *transaction.Step) {
 	}
 	step := ledger.Step{
 		Key: s.Key, Transaction: id, Object: in.now.Key, Plant: plant, Reaction: s.Reaction, Role: s.Role, System: s.System, Command: s.Command,
-		Cause: s.Cause, Basis: s.Basis, Amends: s.Amends, Wanted: s.Wanted, Posting: f.d.posting(in, s), Lanes: s.Lanes, Within: in.plan.Within(s.Reaction),
+		Cause: s.Cause, Basis: s.Basis, Amends: s.Amends, Wanted: s.Wanted, Posting: f.d.posting(in, s), Ordering: s.Ordering, Lanes: s.Lanes, Within: in.plan.Within(s.Reaction),
 		Status: ledger.StepStatus(s.Status), Position: causePosition(in, s),
 	}
 	known, ok := f.d.w.Steps[s.Key]

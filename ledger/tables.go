@@ -82,7 +82,7 @@ var (
 	}
 	stepsTable = &table{name: "steps", columns: concat(
 		texts("key"), numbers("recorded"), texts("transaction_id", "plant", "reaction", "role", "system", "command", "object",
-			"cause"), numbers("position"), texts("basis", "amends", "wanted", "lanes"), numbers("deadline"), texts("posting"))}
+			"cause"), numbers("position"), texts("basis", "amends", "wanted", "lanes"), numbers("deadline"), texts("posting", "ordering"))}
 	commandKeysTable = &table{
 		name: "command_keys",
 		columns: concat(texts("key"), numbers("recorded"), texts("transaction_id", "plant", "system", "status"), numbers("attempts"),
@@ -99,7 +99,7 @@ var (
 	documentsTable = &table{
 		name: "documents", columns: concat(texts("system", "number", "step", "kind"), numbers("recorded")), conflict: "on conflict do nothing",
 	}
-	laneStepsTable = &table{name: "lane_steps", columns: concat(texts("lane"), numbers("place"), texts("step", "plant"), numbers("width"))}
+	laneStepsTable = &table{name: "lane_steps", columns: concat(texts("lane"), numbers("place"), texts("step", "plant"), numbers("width"), texts("ordering"))}
 	lanesTable     = &table{
 		name:     "lanes",
 		columns:  concat(texts("lane", "system", "plant", "head"), numbers("due")),

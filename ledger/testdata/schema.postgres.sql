@@ -231,8 +231,10 @@ table lane_steps
 	step text collate "C" not null
 	plant text collate "C" not null
 	width bigint not null
+	ordering text not null
 	CHECK ((width > 0))
 	PRIMARY KEY (lane, place, step)
+	CREATE INDEX lane_steps_order ON public.lane_steps USING btree (lane, ordering, place, step)
 	CREATE INDEX lane_steps_step ON public.lane_steps USING btree (step)
 table lanes
 	lane text collate "C" not null
@@ -336,6 +338,7 @@ table steps
 	lanes text collate "C" not null
 	deadline bigint not null
 	posting text not null
+	ordering text not null
 	partition by RANGE (recorded)
 	PRIMARY KEY (key, recorded)
 	CREATE INDEX steps_cause ON ONLY public.steps USING btree (cause)
