@@ -141,6 +141,10 @@ func (f *Flow) member(ctx context.Context, work *ledger.Bulk, m *ledger.BulkMemb
 			return a, nil, err
 		}
 		a.by, a.bulk = work.By, place
+		if a.movesPlan() {
+			e, err := f.moveAgain(ctx, a)
+			return arrival{}, e, err
+		}
 		e, err := f.prepare(ctx, a, 0)
 		return a, e, err
 	}

@@ -56,7 +56,7 @@ func Decide(cat *catalog.Catalog, w *ledger.Working, e *ledger.Entry) ledger.Dec
 	answer := d.record(drafts)
 	var err error
 	if answer.Following, err = d.follow(drafts); err != nil {
-		return d.hold(fault.Wrap("flow.Decide", fault.PoisonedMessage, "", err), nil)
+		return d.hold(asFault("flow.Decide", fault.PoisonedMessage, err), nil)
 	}
 	return answer
 }

@@ -104,6 +104,7 @@ func (f *Flow) Run(ctx context.Context) error {
 		}
 		performing.Go(func() { f.keepTime(ctx) })
 		performing.Go(func() { f.workOff(ctx) })
+		performing.Go(func() { f.moveOpen(ctx) })
 		f.heal(ctx) // returns when ctx ends
 		performing.Wait()
 	}

@@ -26,15 +26,21 @@ type follower struct {
 
 // instance is one transaction while an entry is decided.
 type instance struct {
-	plan   *transaction.Plan
-	before transaction.Instance // as the ledger has it
-	now    transaction.Instance
-	plant  string
+	plan    *transaction.Plan
+	before  transaction.Instance // as the ledger has it
+	now     transaction.Instance
+	plant   string
+	version string // of the plan that decides its steps
 }
 
 // follow adds what follows from the drafts and settlements to a decision.
 func (d *decision) follow(drafts []ledger.Draft) (ledger.Following, error) {
 	f := &follower{d: d, instances: map[string]*instance{}}
+	for i := range d.e.Refolds {
+		if err := f.refold(&d.e.Refolds[i]); err != nil {
+			return ledger.Following{}, err
+		}
+	}
 	for i := range d.e.Settlements {
 		if err := f.settle(&d.e.Settlements[i]); err != nil {
 			return ledger.Following{}, err
@@ -166,12 +172,12 @@ func (f *follower) instance(plan *transaction.Plan, key event.Ref, plant string)
 	if in := f.instances[id]; in != nil {
 		return in, nil
 	}
-	in := &instance{plan: plan, before: transaction.Instance{Key: key, Home: homeOf(plan, plant)}}
+	in := &instance{plan: plan, before: transaction.Instance{Key: key, Home: homeOf(plan, plant)}, version: f.d.cat.PlanDigest(plan.Name())}
 	if known, ok := f.d.w.Transactions[id]; ok {
 		if err := json.Unmarshal(known.State, &in.before); err != nil {
 			return nil, fmt.Errorf("flow.follow: transaction %s cannot be read: %w", id, err)
 		}
-		in.plant = known.Plant
+		in.plant, in.version = known.Plant, known.Version // until it is moved
 	}
 	in.now = in.before
 	for i := range in.before.Steps {
@@ -196,7 +202,7 @@ func (f *follower) next() (ledger.Following, error) {
 			return ledger.Following{}, fmt.Errorf("flow.follow: transaction %s: %w", id, err)
 		}
 		f.out.Transactions = append(f.out.Transactions, ledger.Transaction{
-			Plan: planOf(id), Object: in.now.Key, Plant: in.plant, Version: f.d.cat.PlanDigest(in.plan.Name()), State: state, Complete: after.Complete,
+			Plan: planOf(id), Object: in.now.Key, Plant: in.plant, Version: in.version, State: state, Complete: after.Complete,
 			Expectations: expectations(&in.before, &after), Windows: windows(in.before.Bundles, after.Bundles),
 		})
 		for _, s := range transaction.Changes(in.before, after) {
@@ -244,7 +250,7 @@ func (f *follower) step(id string, in *instance, s *transaction.Step) {
 	}
 	step := ledger.Step{
 		Key: s.Key, Transaction: id, Object: in.now.Key, Plant: plant, Reaction: s.Reaction, Role: s.Role, System: s.System, Command: s.Command,
-		Cause: s.Cause, Basis: s.Basis, Amends: s.Amends, Wanted: s.Wanted, Posting: f.d.posting(in, s), Members: s.Statements(), Lanes: s.Lanes, Within: in.plan.Within(s.Reaction),
+		Cause: s.Cause, Basis: s.Basis, Amends: s.Amends, Wanted: s.Wanted, Posting: f.d.posting(in, s), Members: s.Statements(), Ordering: s.Ordering, Lanes: s.Lanes, Within: in.plan.Within(s.Reaction),
 		Status: ledger.StepStatus(s.Status), Position: causePosition(in, s),
 	}
 	known, ok := f.d.w.Steps[s.Key]

@@ -425,3 +425,29 @@ func TestARefusalOfAClosedPeriodIsPostedInTheNextOpenOne(t *testing.T) {
 	}
 	x.verified()
 }
+
+func TestAnOlderEventThatComesLateGoesOutFirst(t *testing.T) {
+	x := newFollowing(t)
+	posted := func(cmd connector.Command) string {
+		e, _ := cmd.Request["event"].(doc)
+		return fmt.Sprint(e["occurred"].(doc)["from"])
+	}
+	late := false
+	x.erp.fate = func(cmd connector.Command) fate {
+		if late = late || posted(cmd) == "2026-03-02T09:00:00+01:00"; late {
+			return well
+		}
+		return notSent // until the older one is there
+	}
+	x.becomes(x.says(lotMade("e2", "4711", "20", doc{"time": "2026-03-02T10:00:00+01:00"})), "recorded")
+	x.becomes(x.says(lotMade("e1", "4711", "10", doc{"time": "2026-03-02T09:00:00+01:00"})), "recorded")
+	x.quiet()
+	var got []string
+	for _, p := range x.erp.posted {
+		got = append(got, posted(connector.Command{Request: p.request}))
+	}
+	if diff := cmp.Diff([]string{"2026-03-02T09:00:00+01:00", "2026-03-02T10:00:00+01:00"}, got); diff != "" {
+		t.Errorf("posted:\n%s", diff)
+	}
+	x.verified()
+}

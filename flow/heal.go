@@ -132,7 +132,15 @@ func (f *Flow) retry(ctx context.Context, key, by string) (Answer, error) {
 		return Answer{ID: a.ID, Result: ledger.Result{Outcome: ledger.Duplicate, Message: a.StatementID(), Plant: a.Plant}}, nil
 	}
 	a.by = by
-	return f.one(ctx, a)
+	if !a.movesPlan() {
+		return f.one(ctx, a)
+	}
+	e, err := f.moveAgain(ctx, a)
+	if err != nil {
+		return Answer{}, err
+	}
+	result, err := f.ledger.Record(ctx, e)
+	return Answer{ID: a.ID, Result: result}, err
 }
 
 // kept is the newest version of a message as it was kept, and whether it is held.

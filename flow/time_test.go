@@ -11,6 +11,7 @@ import (
 
 	"github.com/gapless/gapless/connector"
 	"github.com/gapless/gapless/fault"
+	"github.com/gapless/gapless/internal/testpostgres"
 	"github.com/gapless/gapless/ledger"
 )
 

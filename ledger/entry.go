@@ -35,6 +35,8 @@ type Entry struct {
 	Needs []event.Ref
 	// Settlements are steps whose end the message tells.
 	Settlements []Settlement
+	// Refolds are transactions that move to another version of their plan.
+	Refolds []Refold
 	// Windows are bundles whose time is over, as the message tells.
 	Windows []WindowEnd
 
@@ -42,6 +44,13 @@ type Entry struct {
 	// where its source sends it.
 	By   string
 	Bulk *BulkPlace // set where it is a member of bulk work
+}
+
+// A Refold moves a transaction to another version of its plan. The Working tells the
+// events on record about its object that are of the Types; see Working.About.
+type Refold struct {
+	Transaction string
+	Types       []string
 }
 
 // by is on whose account the exception of a message ends.

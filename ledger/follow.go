@@ -123,7 +123,7 @@ func (t *transaction) loadTransactions(ctx context.Context, ids []string) error 
 }
 
 const stepColumns = `c.key, c.recorded, c.transaction_id, c.plant, c.system, c.status, c.attempts, c.digest, c.changed,
-	s.object, s.reaction, s.role, s.command, s.cause, s.position, s.basis, s.amends, s.wanted, s.lanes, s.deadline, s.members, s.posting`
+	s.object, s.reaction, s.role, s.command, s.cause, s.position, s.basis, s.amends, s.wanted, s.lanes, s.deadline, s.members, s.posting, s.ordering`
 
 const stepJoin = " from command_keys c join steps s on s.key = c.key and s.recorded = c.recorded "
 
@@ -133,7 +133,7 @@ func scanStep(r Row, more ...any) (Step, error) {
 	var lanes, members string
 	err := r.Scan(append([]any{
 		&s.Key, &recorded, &s.Transaction, &s.Plant, &s.System, &s.Status, &s.Attempts, &s.Digest, &changed,
-		&s.Object, &s.Reaction, &s.Role, &s.Command, &s.Cause, &s.Position, &s.Basis, &s.Amends, &s.Wanted, &lanes, &deadline, &members, &s.Posting,
+		&s.Object, &s.Reaction, &s.Role, &s.Command, &s.Cause, &s.Position, &s.Basis, &s.Amends, &s.Wanted, &lanes, &deadline, &members, &s.Posting, &s.Ordering,
 	}, more...)...)
 	s.Recorded, s.Changed, s.Deadline = fromMicros(recorded), fromMicros(changed), fromMicros(deadline)
 	s.Lanes, s.Members = refsOf(lanes), strings.Fields(members)
@@ -448,6 +448,6 @@ func stepRow(s *Step) []any {
 	slices.Sort(lanes)
 	return []any{
 		s.Key, micros(s.Recorded), s.Transaction, s.Plant, s.Reaction, s.Role, s.System, s.Command, string(s.Object),
-		s.Cause, s.Position, s.Basis, s.Amends, s.Wanted, strings.Join(lanes, "\n"), micros(s.Deadline), strings.Join(s.Members, "\n"), s.Posting,
+		s.Cause, s.Position, s.Basis, s.Amends, s.Wanted, strings.Join(lanes, "\n"), micros(s.Deadline), strings.Join(s.Members, "\n"), s.Posting, s.Ordering,
 	}
 }

@@ -41,6 +41,9 @@ func (t *transaction) moveLanes(ctx context.Context) error {
 	if err := t.insertAll(ctx, []*table{laneStepsTable}, map[*table][][]any{laneStepsTable: entering}); err != nil {
 		return err
 	}
+	if err := t.keepFirst(ctx); err != nil {
+		return err
+	}
 	before, err := t.lanesNow(ctx, touched)
 	if err != nil {
 		return err
@@ -59,7 +62,11 @@ func (t *transaction) laneChanges() (leaving []string, entering [][]any, lanes [
 		s := t.w.Steps[key]
 		was, is := t.following.before[key].queued(), s.Status.queued()
 		if was == is {
-			if _, ok := t.following.due[key]; ok && is {
+			switch _, ok := t.following.due[key]; {
+			case !ok || !is:
+			case t.begins(key) || t.returns(key): // who is first in them may be another now
+				lanes = append(lanes, s.laneNames()...)
+			default:
 				lanes = append(lanes, s.laneNames()[0])
 			}
 			continue
@@ -71,11 +78,22 @@ func (t *transaction) laneChanges() (leaving []string, entering [][]any, lanes [
 			continue
 		}
 		for _, name := range names {
-			entering = append(entering, []any{name, micros(s.Changed), key, s.Plant, int64(len(names))})
+			entering = append(entering, []any{name, micros(s.Changed), key, s.Plant, int64(len(names)), s.Ordering})
 		}
 	}
 	slices.Sort(lanes)
 	return leaving, entering, slices.Compact(lanes)
+}
+
+// begins tells whether this commit lets a step go out of which no attempt was under way.
+func (t *transaction) begins(step string) bool {
+	return t.w.Steps[step].Status.InFlight() && !t.following.before[step].InFlight()
+}
+
+// returns tells whether this commit has a step wait for its turn again, because nothing of
+// it went out.
+func (t *transaction) returns(step string) bool {
+	return t.w.Steps[step].Status == StepDue && t.following.before[step].InFlight()
 }
 
 // lockLanes makes commits of different plants wait for each other where they
@@ -94,6 +112,29 @@ func (t *transaction) lockLanes(ctx context.Context, lanes []string) error {
 
 // laneLockSpace is "lane" in ASCII.
 const laneLockSpace = 0x6c616e65
+
+// keepFirst lets steps that this commit lets go out stand first in their lanes, whatever
+// comes later, also where a commit of another plant put one before them after it was seen
+// that they are first. One of which nothing went out stands again where its cause does. A
+// step has the same ordering in all of its lanes, so that no two steps ever wait for each
+// other in a circle.
+func (t *transaction) keepFirst(ctx context.Context) error {
+	var begun []string
+	for _, key := range sortedKeys(t.following.moved) {
+		switch {
+		case t.begins(key):
+			begun = append(begun, key)
+		case t.returns(key):
+			if err := t.exec(ctx, "update lane_steps set ordering = $1 where step = $2", t.w.Steps[key].Ordering, key); err != nil {
+				return err
+			}
+		}
+	}
+	if len(begun) == 0 {
+		return nil
+	}
+	return t.exec(ctx, "update lane_steps set ordering = '' where ordering <> '' and "+t.dialect.isIn("step", "$1"), t.dialect.list(begun))
+}
 
 // lanesNow reads the lanes as they stood.
 func (t *transaction) lanesNow(ctx context.Context, names []string) (map[string]lane, error) {
@@ -171,7 +212,7 @@ func (t *transaction) laneHeads(ctx context.Context, names []string) (map[string
 		return heads, nil
 	}
 	query := "select q.lane, q.step, q.plant, q.width from " + t.dialect.valuesOf("$1", "l") + ` join lane_steps q on q.lane = l.value
-		and (q.place, q.step) = (select f.place, f.step from lane_steps f where f.lane = l.value order by f.place, f.step limit 1)`
+		and (q.ordering, q.place, q.step) = (select f.ordering, f.place, f.step from lane_steps f where f.lane = l.value order by f.ordering, f.place, f.step limit 1)`
 	err := t.each(ctx, query, []any{t.dialect.list(names)}, func(r Row) error {
 		var name string
 		var q queuedStep

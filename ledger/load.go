@@ -42,6 +42,9 @@ func (t *transaction) touches() touched {
 		for _, w := range e.Windows {
 			s.transactions = append(s.transactions, w.Transaction)
 		}
+		for _, x := range e.Refolds {
+			s.transactions = append(s.transactions, x.Transaction)
+		}
 		for i := range e.Drafts {
 			d := &e.Drafts[i]
 			s.keys = append(s.keys, d.Key)

@@ -222,6 +222,23 @@ func (l *Ledger) Expected(ctx context.Context, transaction string) ([]Expectatio
 	return all, err
 }
 
+// OpenTransactions are the ids of transactions of a plan that are not complete and whose
+// steps another version than the one given decided, behind an id, in order. They come
+// without state.
+func (l *Ledger) OpenTransactions(ctx context.Context, plan, notVersion, after string, limit int) ([]StoredTransaction, error) {
+	var all []StoredTransaction
+	err := l.each(ctx, `select plan, object, plant, version, changed from transactions
+		where plan = $1 and complete = 0 and version <> $2 and id > $3 order by id limit $4`, []any{plan, notVersion, after, limit}, func(r Row) error {
+		var x StoredTransaction
+		var changed int64
+		err := r.Scan(&x.Plan, &x.Object, &x.Plant, &x.Version, &changed)
+		x.Changed = fromMicros(changed)
+		all = append(all, x)
+		return err
+	})
+	return all, err
+}
+
 // TransactionsOf are the transactions about an object.
 func (l *Ledger) TransactionsOf(ctx context.Context, object event.Ref) ([]StoredTransaction, error) {
 	var all []StoredTransaction

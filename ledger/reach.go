@@ -55,8 +55,14 @@ func (w *Working) Earlier(r event.Relation, types []string) []Draft {
 	if w.reached.known[r] {
 		return nil
 	}
+	return w.About(r.From, types)
+}
+
+// About are the events in effect about an object, of the types, as far as a new relation
+// carries them over or a Refold asks for them, in the order in which they were recorded.
+func (w *Working) About(ref event.Ref, types []string) []Draft {
 	var all []Draft
-	for _, d := range w.reached.about[r.From] {
+	for _, d := range w.reached.about[ref] {
 		if slices.Contains(types, d.Type) {
 			all = append(all, d)
 		}
@@ -104,6 +110,7 @@ func (r *reached) note(d *Draft) {
 // plan is reached so, it asks the database for nothing.
 func (t *transaction) loadReached(ctx context.Context, s *touched) error {
 	var drafts []*Draft
+	refs, types := map[event.Ref]bool{}, map[string]bool{}
 	for _, it := range t.batch.items {
 		if it.entry == nil {
 			continue
@@ -111,8 +118,14 @@ func (t *transaction) loadReached(ctx context.Context, s *touched) error {
 		for i := range it.entry.Drafts {
 			drafts = append(drafts, &it.entry.Drafts[i])
 		}
+		for _, x := range it.entry.Refolds {
+			refs[event.Ref(objectOf(x.Transaction))] = true
+			for _, typ := range x.Types {
+				types[typ] = true
+			}
+		}
 	}
-	return t.concern(ctx, s, drafts)
+	return t.concern(ctx, s, drafts, refs, types)
 }
 
 // loadReachedBefore finds those that the statements concerned which the batch may correct
@@ -124,19 +137,24 @@ func (t *transaction) loadReachedBefore(ctx context.Context, s *touched) error {
 		before := t.w.Statements[key]
 		drafts = append(drafts, &before.Draft)
 	}
-	return t.concern(ctx, s, drafts)
+	return t.concern(ctx, s, drafts, map[event.Ref]bool{}, map[string]bool{})
 }
 
-func (t *transaction) concern(ctx context.Context, s *touched, drafts []*Draft) error {
+// concern finds the transactions of events. The refs are those about which events of the
+// types are read, besides those that new relations ask for.
+func (t *transaction) concern(ctx context.Context, s *touched, drafts []*Draft, refs map[event.Ref]bool, types map[string]bool) error {
 	var ways []Reach
 	for _, d := range drafts {
 		ways = append(ways, t.ledger.cfg.Reaches(d)...)
 	}
 	if len(ways) > 0 {
 		t.w.reached.plants = sortedKeys(t.feeds)
-		if err := t.loadWays(ctx, ways); err != nil {
+		if err := t.loadWays(ctx, ways, refs, types); err != nil {
 			return err
 		}
+	}
+	if err := t.loadAbout(ctx, refs, sortedKeys(types)); err != nil {
+		return err
 	}
 	for _, d := range drafts {
 		s.transactions = append(s.transactions, t.ledger.cfg.Concerns(t.w, d)...)
@@ -151,14 +169,13 @@ func (t *transaction) concern(ctx context.Context, s *touched, drafts []*Draft) 
 	return nil
 }
 
-// loadWays reads what is related to where the ways come from, and for relations that are
-// new what was reported before.
-func (t *transaction) loadWays(ctx context.Context, ways []Reach) error {
+// loadWays reads what is related to where the ways come from. Of relations that are new
+// it adds where they lead from to refs, and what they carry over to types.
+func (t *transaction) loadWays(ctx context.Context, ways []Reach, refs map[event.Ref]bool, types map[string]bool) error {
 	if err := t.lockWays(ctx, ways); err != nil {
 		return err
 	}
 	var stated []event.Relation
-	types := map[string]bool{}
 	asked := map[from]bool{}
 	for i := range ways {
 		w := &ways[i]
@@ -184,7 +201,10 @@ func (t *transaction) loadWays(ctx context.Context, ways []Reach) error {
 			return err
 		}
 	}
-	return t.loadAbout(ctx, stated, sortedKeys(types))
+	for _, x := range stated {
+		refs[x.From] = refs[x.From] || !t.w.reached.known[x]
+	}
+	return nil
 }
 
 // lockWays makes commits of different plants on one PostgreSQL wait for each other where
@@ -253,13 +273,13 @@ func (t *transaction) loadKnown(ctx context.Context, stated []event.Relation) er
 	})
 }
 
-// loadAbout reads the events that new relations carry over.
-func (t *transaction) loadAbout(ctx context.Context, stated []event.Relation, types []string) error {
+// loadAbout reads the events in effect about objects.
+func (t *transaction) loadAbout(ctx context.Context, about map[event.Ref]bool, types []string) error {
 	var refs []string
-	for _, x := range stated {
-		if _, asked := t.w.reached.about[x.From]; !t.w.reached.known[x] && !asked {
-			t.w.reached.about[x.From] = nil
-			refs = append(refs, string(x.From))
+	for _, ref := range sortedKeys(about) {
+		if _, asked := t.w.reached.about[ref]; about[ref] && !asked {
+			t.w.reached.about[ref] = nil
+			refs = append(refs, string(ref))
 		}
 	}
 	if len(refs) == 0 {

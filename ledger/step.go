@@ -57,6 +57,7 @@ type Step struct {
 	Wanted      string    `json:"wanted,omitempty"`
 	Members     []string  `json:"members,omitempty"` // ids of the statements that it performs together; nil where that is its cause alone
 	Posting     string    `json:"posting,omitempty"` // day of the plant on which it is posted, "2026-04-01"; "" for a status
+	Ordering    string    `json:"-"`                 // of the cause among the events of the object: in its lanes the smaller goes first, then the one that came first
 	Lanes       []event.Ref
 	Within      time.Duration `json:"-"` // from recording to its deadline; 0 for none
 	Status      StepStatus    `json:"status"`

@@ -92,7 +92,7 @@ var (
 	stepMembersTable = &table{name: "step_members", columns: texts("statement", "step"), conflict: "on conflict do nothing"}
 	stepsTable       = &table{name: "steps", columns: concat(
 		texts("key"), numbers("recorded"), texts("transaction_id", "plant", "reaction", "role", "system", "command", "object",
-			"cause"), numbers("position"), texts("basis", "amends", "wanted", "lanes"), numbers("deadline"), texts("members", "posting"))}
+			"cause"), numbers("position"), texts("basis", "amends", "wanted", "lanes"), numbers("deadline"), texts("members", "posting", "ordering"))}
 	commandKeysTable = &table{
 		name: "command_keys",
 		columns: concat(texts("key"), numbers("recorded"), texts("transaction_id", "plant", "system", "status"), numbers("attempts"),
@@ -109,7 +109,7 @@ var (
 	documentsTable = &table{
 		name: "documents", columns: concat(texts("system", "number", "step", "kind"), numbers("recorded")), conflict: "on conflict do nothing",
 	}
-	laneStepsTable = &table{name: "lane_steps", columns: concat(texts("lane"), numbers("place"), texts("step", "plant"), numbers("width"))}
+	laneStepsTable = &table{name: "lane_steps", columns: concat(texts("lane"), numbers("place"), texts("step", "plant"), numbers("width"), texts("ordering"))}
 	lanesTable     = &table{
 		name:     "lanes",
 		columns:  concat(texts("lane", "system", "plant", "head"), numbers("due")),

@@ -174,7 +174,7 @@ func (v *verification) relatedTo(ctx context.Context, r *Reader, events []Draft)
 func (v *verification) verifyLanes(ctx context.Context) error {
 	c := &v.checks[checkSteps]
 	w := &walk{
-		columns: []string{"l.lane", "l.head", "(select q.step from lane_steps q where q.lane = l.lane order by q.place, q.step limit 1)"},
+		columns: []string{"l.lane", "l.head", "(select q.step from lane_steps q where q.lane = l.lane order by q.ordering, q.place, q.step limit 1)"},
 		from:    "lanes l", key: []any{""}, limit: 1000,
 	}
 	err := v.each(ctx, w, func(page []row) error {

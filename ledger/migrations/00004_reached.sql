@@ -2,3 +2,14 @@
 -- one that it was moved to. '' for a status, and where a hub before this one decided
 -- the step: that of its cause.
 alter table steps add column posting text not null default '';
+
+-- Finds the transactions that a new version of their plan has yet to move.
+create index transactions_open on transactions (plan, id, version) where complete = 0;
+
+-- Where the cause of a step stands among the events of its object. Within a lane the
+-- step whose cause stands first goes first, then the one that came first. It is '' for
+-- one that may have gone out, and for what a hub before this one put there: those are
+-- first.
+alter table steps add column ordering text not null default '';
+alter table lane_steps add column ordering text not null default '';
+create index lane_steps_order on lane_steps (lane, ordering, place, step);

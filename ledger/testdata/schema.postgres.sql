@@ -286,8 +286,10 @@ table lane_steps
 	step text collate "C" not null
 	plant text collate "C" not null
 	width bigint not null
+	ordering text not null
 	CHECK ((width > 0))
 	PRIMARY KEY (lane, place, step)
+	CREATE INDEX lane_steps_order ON public.lane_steps USING btree (lane, ordering, place, step)
 	CREATE INDEX lane_steps_step ON public.lane_steps USING btree (step)
 table lanes
 	lane text collate "C" not null
@@ -397,6 +399,7 @@ table steps
 	deadline bigint not null
 	members text not null
 	posting text not null
+	ordering text not null
 	partition by RANGE (recorded)
 	PRIMARY KEY (key, recorded)
 	CREATE INDEX steps_cause ON ONLY public.steps USING btree (cause)
@@ -425,6 +428,7 @@ table transactions
 	CHECK ((complete = ANY (ARRAY[(0)::bigint, (1)::bigint])))
 	PRIMARY KEY (id)
 	CREATE INDEX transactions_object ON public.transactions USING btree (object)
+	CREATE INDEX transactions_open ON public.transactions USING btree (plan, id, version) WHERE (complete = 0)
 table waits
 	wanted text collate "C" not null
 	message text collate "C" not null

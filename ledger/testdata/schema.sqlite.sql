@@ -323,9 +323,11 @@ CREATE TABLE lane_steps (
 	place bigint not null,
 	step  text   not null,
 	plant text   not null,
-	width bigint not null check (width > 0),
+	width bigint not null check (width > 0), ordering text not null default '',
 	primary key (lane, place, step)
 ) without rowid
+
+CREATE INDEX lane_steps_order on lane_steps (lane, ordering, place, step)
 
 CREATE INDEX lane_steps_step on lane_steps (step)
 
@@ -449,7 +451,7 @@ CREATE TABLE steps (
 	amends      text   not null,
 	wanted      text   not null,
 	lanes       text   not null,
-	deadline    bigint not null, members text not null default '', posting text not null default '',
+	deadline    bigint not null, members text not null default '', posting text not null default '', ordering text not null default '',
 	primary key (key, recorded)
 )
 
@@ -484,6 +486,8 @@ CREATE TABLE transactions (
 )
 
 CREATE INDEX transactions_object on transactions (object)
+
+CREATE INDEX transactions_open on transactions (plan, id, version) where complete = 0
 
 CREATE TABLE waits (
 	wanted  text   not null,
