@@ -65,7 +65,7 @@ type BulkMember struct {
 	Outcome BulkOutcome
 	Words   string
 	Ended   time.Time // zero before its turn
-	Now     string    // how the command or the message stands now
+	Now     string    // how the command or the message stands now; of BulkLeft, why its exception is no longer open, "" where it is
 }
 
 // ID names the exception of the member, as DeskOf takes it.
@@ -208,7 +208,10 @@ func (l *Ledger) BulkMembers(ctx context.Context, id string, after int64, limit 
 
 // BulkLeft are the next members that have not had their turn.
 func (l *Ledger) BulkLeft(ctx context.Context, id string, limit int) ([]BulkMember, error) {
-	return l.bulkMembers(ctx, "select n, message, version, about, outcome, words, ended, '' from bulk_members where bulk = $1 and outcome = '' order by n limit $2", id, limit)
+	return l.bulkMembers(ctx, `select m.n, m.message, m.version, m.about, m.outcome, m.words, m.ended,
+		case when x.state = 'open' then '' else x.state || ' (' || x.resolution || ')' end
+		from bulk_members m join exceptions x on x.message = m.message and x.version = m.version
+		where m.bulk = $1 and m.outcome = '' order by m.n limit $2`, id, limit)
 }
 
 func (l *Ledger) bulkMembers(ctx context.Context, query string, args ...any) ([]BulkMember, error) {
