@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/gapless/gapless/event"
@@ -123,7 +124,7 @@ func (l *Ledger) StartBulk(ctx context.Context, by string, c Cause, first int, w
 		if err := s.insertBulk(ctx, id, by, c, members, why, at); err != nil {
 			return "", err
 		}
-		change := Change{After: map[string]string{"group": c.String(), "members": fmt.Sprint(members)}, Why: why}
+		change := Change{After: map[string]string{"group": c.String(), "members": strconv.FormatInt(members, 10)}, Why: why}
 		return change.text()
 	})
 	if err != nil {
