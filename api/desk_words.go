@@ -17,7 +17,7 @@ func effect(g *ledger.Group) string {
 	parts := []string{fmt.Sprintf("%s not done for %s", g.Name, counted(g.Objects))}
 	switch {
 	case g.About == "message":
-		parts[0] = fmt.Sprintf("%s not recorded", several(g.Count, "message"))
+		parts[0] = several(g.Count, "message") + " not recorded"
 		if objects := counted(g.Objects); objects != "" {
 			parts[0] += ", about " + objects
 		}
@@ -29,7 +29,7 @@ func effect(g *ledger.Group) string {
 		parts[0] = fmt.Sprintf("%s not done %s", g.Name, several(g.Count, "time"))
 	}
 	for _, a := range g.Amounts {
-		parts = append(parts, fmt.Sprintf("%s %s %s", a.Measure, thousands(a.Value.String()), unitText(a.Unit)))
+		parts = append(parts, fmt.Sprintf("%s %s %s", a.Measure, Grouped(a.Value.String()), unitText(a.Unit)))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -55,11 +55,11 @@ func several(n int64, one string) string {
 	case n == 1:
 		return "1 " + one
 	case strings.HasSuffix(one, "ch"):
-		return thousands(strconv.FormatInt(n, 10)) + " " + one + "es"
+		return Grouped(strconv.FormatInt(n, 10)) + " " + one + "es"
 	case strings.HasSuffix(one, "y") && !strings.HasSuffix(one, "ay"):
-		return thousands(strconv.FormatInt(n, 10)) + " " + strings.TrimSuffix(one, "y") + "ies"
+		return Grouped(strconv.FormatInt(n, 10)) + " " + strings.TrimSuffix(one, "y") + "ies"
 	}
-	return thousands(strconv.FormatInt(n, 10)) + " " + one + "s"
+	return Grouped(strconv.FormatInt(n, 10)) + " " + one + "s"
 }
 
 // unitText is the symbol of a unit, else its name, else its code.
@@ -74,8 +74,8 @@ func unitText(code string) string {
 	return u.Name
 }
 
-// thousands writes a decimal with its whole part in groups of three.
-func thousands(decimal string) string {
+// Grouped writes a decimal with its whole part in groups of three: 5,194,003.
+func Grouped(decimal string) string {
 	sign := ""
 	if rest, negative := strings.CutPrefix(decimal, "-"); negative {
 		sign, decimal = "-", rest

@@ -111,3 +111,30 @@ func BenchmarkRecordedToSent(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkBulk is how many refused commands bulk work resumes, until a system that
+// answers at once has performed them all; compare with BenchmarkSteps.
+func BenchmarkBulk(b *testing.B) {
+	onEachDatabase(b, func(b *testing.B, dsn string) {
+		x := &following{erp: &books{}}
+		x.hub = hubOn(b, flow.Config{
+			Catalog: followingCompany(b), Ledger: ledger.Config{Database: dsn, Clock: time.Now},
+			Systems: map[string]flow.Follower{"erp": {System: x.erp, Traits: connector.Traits{Class: connector.Findable, KeyCarrier: "reference"}, Concurrency: 64}},
+		})
+		open := x.refusing()
+		lotsMade(b, x.hub, 0, b.N)
+		x.quiet()
+		g := x.theGroup()
+		open()
+		b.ResetTimer()
+		work := x.over(x.resumeAll(g, 0).ID, ledger.BulkDone)
+		bulk := b.Elapsed()
+		x.quiet()
+		b.StopTimer()
+		if n := int(work.Outcomes[ledger.BulkResumed]); n != b.N || len(x.erp.lines()) != b.N {
+			b.Fatalf("%d of %d are resumed, %d performed", n, b.N, len(x.erp.lines()))
+		}
+		b.ReportMetric(float64(b.N)/bulk.Seconds(), "resumed/s")
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "steps/s")
+	})
+}

@@ -124,12 +124,8 @@ func (f *Flow) principal() string { return "hub@" + f.node }
 
 // member is the entry by which a member goes on; of a message also how it was kept.
 func (f *Flow) member(ctx context.Context, work *ledger.Bulk, m *ledger.BulkMember) (arrival, *ledger.Entry, error) {
-	x, err := f.ledger.DeskOf(ctx, m.ID())
-	if err != nil {
-		return arrival{}, nil, err
-	}
-	if x.State != ledger.DeskOpen || !x.IsVersion(m.Version) {
-		return arrival{}, nil, fault.New("flow.member", fault.DecidedAlready, "", "%s before its turn", movedOn(&x, m.Version))
+	if m.Now != "" {
+		return arrival{}, nil, fault.New("flow.member", fault.DecidedAlready, "", "it was %s before its turn", m.Now)
 	}
 	place := &ledger.BulkPlace{Bulk: work.ID, N: m.N}
 	if !m.IsStep() {
@@ -162,14 +158,6 @@ func (f *Flow) member(ctx context.Context, work *ledger.Bulk, m *ledger.BulkMemb
 		e.Bulk = place
 	}
 	return arrival{}, e, err
-}
-
-// movedOn says how the exception of a member ended.
-func movedOn(x *ledger.DeskException, version int) string {
-	if !x.IsVersion(version) {
-		return "it went on, and was raised anew"
-	}
-	return fmt.Sprintf("it was %s at %s (%s)", x.State, x.Ended.Format(time.RFC3339), x.Resolution)
 }
 
 // recordMembers records entries together, and answers those of which not even that

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/gapless/gapless/event"
@@ -65,7 +66,7 @@ type BulkMember struct {
 	Outcome BulkOutcome
 	Words   string
 	Ended   time.Time // zero before its turn
-	Now     string    // how the command or the message stands now
+	Now     string    // how the command or the message stands now; of BulkLeft, why its exception is no longer open, "" where it is
 }
 
 // ID names the exception of the member, as DeskOf takes it.
@@ -126,7 +127,7 @@ func (l *Ledger) StartBulk(ctx context.Context, by string, c Cause, first int, w
 		if err := s.insertBulk(ctx, id, by, c, members, why, at); err != nil {
 			return "", err
 		}
-		change := Change{After: map[string]string{"group": c.String(), "members": fmt.Sprint(members)}, Why: why}
+		change := Change{After: map[string]string{"group": c.String(), "members": strconv.FormatInt(members, 10)}, Why: why}
 		return change.text()
 	})
 	if err != nil {
@@ -211,7 +212,10 @@ func (l *Ledger) BulkMembers(ctx context.Context, id string, after int64, limit 
 
 // BulkLeft are the next members that have not had their turn.
 func (l *Ledger) BulkLeft(ctx context.Context, id string, limit int) ([]BulkMember, error) {
-	return l.bulkMembers(ctx, "select n, message, version, about, outcome, words, ended, '' from bulk_members where bulk = $1 and outcome = '' order by n limit $2", id, limit)
+	return l.bulkMembers(ctx, `select m.n, m.message, m.version, m.about, m.outcome, m.words, m.ended,
+		case when x.state = 'open' then '' else x.state || ' (' || x.resolution || ')' end
+		from bulk_members m join exceptions x on x.message = m.message and x.version = m.version
+		where m.bulk = $1 and m.outcome = '' order by m.n limit $2`, id, limit)
 }
 
 func (l *Ledger) bulkMembers(ctx context.Context, query string, args ...any) ([]BulkMember, error) {

@@ -526,7 +526,3 @@ func subjectOf(x *Exception) string {
 	}
 	return lateSubject(x.about, x.key)
 }
-
-// IsVersion tells whether the exception is the one with this number about its message
-// or step.
-func (x *DeskException) IsVersion(version int) bool { return x.version == version }

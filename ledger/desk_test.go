@@ -294,15 +294,15 @@ func TestEveryActIsOnRecordWithBeforeAndAfter(t *testing.T) {
 		var got []string
 		for _, a := range all[1:] {
 			c, ok := ParseChange(a.Detail)
-			got = append(got, fmt.Sprintln(a.Principal, a.Act, c.Before, c.After, c.Why, ok))
+			got = append(got, fmt.Sprintf("%s %s, before %v, after %v: %s %t", a.Principal, a.Act, c.Before, c.After, c.Why, ok))
 		}
 		want := []string{
-			"otto exception.assigned map[assignee:] map[assignee:anna] she knows the press true\n",
-			"anna exception.assigned map[assignee:anna] map[assignee:stores]  true\n",
-			"anna exception.commented map[] map[] asked the supplier true\n",
-			fmt.Sprintf("anna exception.snoozed map[] map[until:%s]  true\n", until.UTC().Format(time.RFC3339)),
-			"otto exception.waived map[reason:identifier_unknown state:open] map[state:waived] a trial run true\n",
-			"otto exception.commented map[] map[] for the record true\n",
+			"otto exception.assigned, before map[assignee:], after map[assignee:anna]: she knows the press true",
+			"anna exception.assigned, before map[assignee:anna], after map[assignee:stores]:  true",
+			"anna exception.commented, before map[], after map[]: asked the supplier true",
+			fmt.Sprintf("anna exception.snoozed, before map[], after map[until:%s]:  true", until.UTC().Format(time.RFC3339)),
+			"otto exception.waived, before map[reason:identifier_unknown state:open], after map[state:waived]: a trial run true",
+			"otto exception.commented, before map[], after map[]: for the record true",
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)

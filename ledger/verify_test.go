@@ -318,7 +318,7 @@ var guarded = []struct {
 	{"event_keys", []string{"key"}, []string{"key", "statement", "change", "plant", "position", "recorded", "message"}, "statement = 2"},
 	{"inbox", []string{"key"}, []string{"key", "state", "version", "digest"}, "state = 'held'"},
 	{"inbox", []string{"key"}, []string{"key", "state", "version", "effective", "digest", "events"}, "version = 2"},
-	{"exceptions", []string{"message", "version"}, []string{"message", "version", "state", "ended"}, "state = 'open' and reason <> 'identity_conflict'"},
+	{"exceptions", []string{"message", "version"}, []string{"message", "version", "state", "ended"}, "state = 'open' and about = 'message' and reason <> 'identity_conflict'"},
 	{"waits", []string{"wanted", "message", "version"}, []string{"message", "version"}, "wanted = 'reference:material/M-8'"},
 	{"object_events", []string{"ref", "plant", "position"}, []string{"ref", "plant", "position", "recorded", "type", "folds"}, "position = 3"},
 	{"relations", []string{"from_ref", "kind", "to_ref", "key", "position"}, []string{"from_ref", "kind", "to_ref", "key", "plant", "position"}, "position = 3"},

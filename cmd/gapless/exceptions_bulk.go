@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -115,16 +117,16 @@ func (c *cli) moveBulkCommand(name, short, long string) *cobra.Command {
 
 // bulkText is how far bulk work has come, in one line.
 func bulkText(b *api.BulkView) string {
-	text := fmt.Sprintf("bulk work %s is %s: %s", b.Bulk, b.State, plural(int(b.Members), "member"))
+	parts := []string{fmt.Sprintf("bulk work %s is %s: %s", b.Bulk, b.State, plural(int(b.Members), "member"))}
 	for _, outcome := range []string{"resumed", "held", "moved-on", "failed"} {
 		if n := b.Outcomes[outcome]; n > 0 {
-			text += fmt.Sprintf(", %s %s", count(n), outcome)
+			parts = append(parts, count(n)+" "+outcome)
 		}
 	}
 	if b.Left > 0 {
-		text += fmt.Sprintf(", %s left", count(b.Left))
+		parts = append(parts, count(b.Left)+" left")
 	}
-	return text
+	return strings.Join(parts, ", ")
 }
 
 // startBulk begins to resume a group.
@@ -177,7 +179,7 @@ func (c *cli) tellBulk(ctx context.Context, h *client, id string, wait bool) err
 	for page := b; page.Next > 0; all.Results = append(all.Results, page.Results...) {
 		next := page.Next
 		page = api.BulkView{}
-		if err := h.get(ctx, route, values("limit", "1000", "after", fmt.Sprint(next)), &page); err != nil {
+		if err := h.get(ctx, route, values("limit", "1000", "after", strconv.FormatInt(next, 10)), &page); err != nil {
 			return err
 		}
 	}

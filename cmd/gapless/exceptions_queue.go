@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -144,7 +145,7 @@ func (c *cli) listCases(ctx context.Context, n *connection, q url.Values, p *lis
 	if err != nil {
 		return err
 	}
-	q.Set("limit", fmt.Sprint(p.limit))
+	q.Set("limit", strconv.Itoa(p.limit))
 	if p.after != "" {
 		q.Set("after", p.after)
 	}
@@ -243,13 +244,14 @@ func (c *cli) printWholeCase(x *api.CaseView) {
 
 // actText is an act as a line.
 func actText(a *api.ActView) string {
-	text := fmt.Sprintf("%s %s %s", a.Recorded, a.Principal, a.Act)
+	parts := []string{fmt.Sprintf("%s %s %s", a.Recorded, a.Principal, a.Act)}
 	for _, name := range []string{"state", "assignee", "until"} {
 		before, after := a.Before[name], a.After[name]
 		if before != "" || after != "" {
-			text += fmt.Sprintf(", %s %s -> %s", name, cmp.Or(before, "-"), cmp.Or(after, "-"))
+			parts = append(parts, fmt.Sprintf("%s %s -> %s", name, cmp.Or(before, "-"), cmp.Or(after, "-")))
 		}
 	}
+	text := strings.Join(parts, ", ")
 	if said := cmp.Or(a.Why, a.Detail); said != "" {
 		text += ": " + said
 	}

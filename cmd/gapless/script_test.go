@@ -278,14 +278,14 @@ func field(ts *testscript.TestScript, neg bool, args []string) {
 	var value any
 	ts.Check(json.NewDecoder(strings.NewReader(ts.ReadFile("stdout"))).Decode(&value))
 	for name := range strings.SplitSeq(args[0], ".") {
-		object, ok := value.(map[string]any)
-		if list, isList := value.([]any); isList {
-			object, ok = map[string]any{}, true
-			for i, item := range list {
-				object[strconv.Itoa(i)] = item
-			}
+		object, _ := value.(map[string]any)
+		list, _ := value.([]any)
+		place, err := strconv.Atoi(name)
+		var ok bool
+		if value, ok = object[name]; !ok && err == nil && place < len(list) {
+			value, ok = list[place], true
 		}
-		if value, ok = object[name]; !ok {
+		if !ok {
 			ts.Fatalf("there is no %s", args[0])
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/gapless/gapless/api"
 )
 
 // table is columns of text, aligned: numbers to the right, the rest to the left.
@@ -53,24 +55,7 @@ func (t *table) write(w io.Writer, indent string) {
 }
 
 // grouped writes a decimal with its whole part in groups of three: 5,194,003.
-func grouped(decimal string) string {
-	sign := ""
-	if rest, negative := strings.CutPrefix(decimal, "-"); negative {
-		sign, decimal = "-", rest
-	}
-	whole, fraction, _ := strings.Cut(decimal, ".")
-	var b strings.Builder
-	for i, digit := range whole {
-		if i > 0 && (len(whole)-i)%3 == 0 {
-			b.WriteByte(',')
-		}
-		b.WriteRune(digit)
-	}
-	if fraction != "" {
-		b.WriteString("." + fraction)
-	}
-	return sign + b.String()
-}
+func grouped(decimal string) string { return api.Grouped(decimal) }
 
 // count is a whole number in groups of three.
 func count[N int | int64](n N) string { return grouped(strconv.FormatInt(int64(n), 10)) }
