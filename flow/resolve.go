@@ -60,11 +60,14 @@ func (f *Flow) Resolve(ctx context.Context, r Resolution) error {
 	}
 	e := newEntry(f.Catalog())
 	e.Message = a.Message
-	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, Outcome: outcome, From: step.Status, Words: r.Why}
+	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, System: step.System, Outcome: outcome, From: step.Status, Words: r.Why}
 	for _, number := range r.Documents {
 		settlement.Documents = append(settlement.Documents, ledger.StepDocument{Number: number})
 	}
-	e.Settlements = []ledger.Settlement{settlement}
+	e.Settlements, e.Attempt = []ledger.Settlement{settlement}, 1 // a person's word is taken as it is
+	if e.Undoes, err = f.echoes(ctx, step.Plant, &settlement); err != nil {
+		return err
+	}
 	result, err := f.ledger.Record(ctx, e)
 	if err != nil {
 		return fmt.Errorf("flow.Resolve: command %s: %w", step.Key, err)

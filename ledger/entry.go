@@ -32,6 +32,11 @@ type Entry struct {
 	Needs []event.Ref
 	// Settlements are steps whose end the message tells.
 	Settlements []Settlement
+	// Sighted is the number of a document that the message tells of and no step has.
+	Sighted *Sighting
+	// Undoes are the keys of messages whose events were an echo of a settlement of this
+	// entry: they are reversed.
+	Undoes []string
 	// Refolds are transactions that move to another version of their plan.
 	Refolds []Refold
 }
@@ -168,9 +173,10 @@ type Working struct {
 	Transactions map[string]Transaction // by id; absent = not begun
 	Steps        map[string]Step        // by key: those of the transactions, and those that settlements name
 
-	reached  reached
-	attempts map[string][]Attempt // by step: those of which no end is known
-	due      map[string]int64     // by step: when the lane that it heads is due
+	reached   reached
+	sightings sightings
+	attempts  map[string][]Attempt // by step: those of which no end is known
+	due       map[string]int64     // by step: when the lane that it heads is due
 }
 
 // newWorking is a Working that knows nothing yet.
@@ -178,7 +184,7 @@ func newWorking() *Working {
 	return &Working{
 		Inbox: map[string]Inbox{}, Versions: map[string]map[string]int{}, Statements: map[string]Statement{},
 		ByMessage: map[string][]string{}, Objects: map[event.Ref]Object{}, Satisfied: map[string]bool{},
-		Transactions: map[string]Transaction{}, Steps: map[string]Step{}, reached: newReached(), attempts: map[string][]Attempt{}, due: map[string]int64{},
+		Transactions: map[string]Transaction{}, Steps: map[string]Step{}, reached: newReached(), sightings: newSightings(), attempts: map[string][]Attempt{}, due: map[string]int64{},
 	}
 }
 
