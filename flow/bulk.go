@@ -153,7 +153,7 @@ func (f *Flow) member(ctx context.Context, work *ledger.Bulk, m *ledger.BulkMemb
 	if err != nil {
 		return arrival{}, nil, err
 	}
-	e, err := f.resolutionEntry(&step, r, outcome)
+	e, err := f.resolutionEntry(ctx, &step, r, outcome)
 	if err == nil {
 		e.Bulk = place
 	}

@@ -41,6 +41,9 @@ func Decide(cat *catalog.Catalog, w *ledger.Working, e *ledger.Entry) ledger.Dec
 	if e.Fault != nil {
 		return d.hold(e.Fault, e.Waits)
 	}
+	if d.sightedMeanwhile() {
+		return ledger.Decision{Outcome: ledger.Again}
+	}
 	drafts, stop := d.statements(key)
 	if stop != nil {
 		return *stop
@@ -194,7 +197,15 @@ func (d *decision) statements(key string) ([]ledger.Draft, *ledger.Decision) {
 		stop := d.hold(f, nil)
 		return nil, &stop
 	}
-	return append(drafts, gone...), nil
+	drafts = append(drafts, gone...)
+	for _, message := range d.e.Undoes {
+		if gone, f = d.gone(message, nil); f != nil {
+			stop := d.hold(f, nil)
+			return nil, &stop
+		}
+		drafts = append(drafts, gone...)
+	}
+	return drafts, nil
 }
 
 // follows tells what keeps a draft from being the next statement behind another.

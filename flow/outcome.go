@@ -29,7 +29,10 @@ func (f *Flow) settle(ctx context.Context, step *ledger.Step, number int, o conn
 		return err
 	}
 	for attempt := range attempts {
-		e := f.outcomeEntry(ctx, a, step, number, o, found)
+		e, err := f.outcomeEntry(ctx, a, step, number, o, found)
+		if err != nil {
+			return fmt.Errorf("flow.settle: command %s: %w", step.Key, err)
+		}
 		e.Attempt = attempt
 		result, err := f.ledger.Record(ctx, e)
 		if err != nil {
@@ -74,7 +77,7 @@ func (f *Flow) outcome(step *ledger.Step, number int, o connector.Outcome, found
 
 // outcomeEntry makes the entry of an outcome. Where the event that states it does
 // not keep to its contract, what is known of the step goes on record all the same.
-func (f *Flow) outcomeEntry(ctx context.Context, a arrival, step *ledger.Step, number int, o connector.Outcome, found bool) *ledger.Entry {
+func (f *Flow) outcomeEntry(ctx context.Context, a arrival, step *ledger.Step, number int, o connector.Outcome, found bool) (*ledger.Entry, error) {
 	cat := f.Catalog()
 	p := &preparation{flow: f, cat: cat, ctx: ctx, a: &a, e: newEntry(cat)}
 	p.e.Message, p.e.Restates = a.Message, true
@@ -84,12 +87,14 @@ func (f *Flow) outcomeEntry(ctx context.Context, a arrival, step *ledger.Step, n
 			p.e.Drafts = nil
 		}
 	}
-	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, Outcome: ledger.AttemptOutcome(o.Status), Words: o.Text, Reason: o.Reason}
+	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, System: step.System, Outcome: ledger.AttemptOutcome(o.Status), Words: o.Text, Reason: o.Reason}
 	for _, d := range o.Documents {
 		settlement.Documents = append(settlement.Documents, ledger.StepDocument{Number: d.Number, Kind: d.Kind})
 	}
 	p.e.Settlements = []ledger.Settlement{settlement}
-	return p.e
+	var err error
+	p.e.Undoes, err = f.echoes(ctx, step.Plant, &settlement)
+	return p.e, err
 }
 
 // outcomeEvent is the event that states an outcome; nil where nothing is stated

@@ -49,7 +49,7 @@ func (f *Flow) Resolve(ctx context.Context, r Resolution) error {
 	if err != nil {
 		return err
 	}
-	e, err := f.resolutionEntry(&step, &r, outcome)
+	e, err := f.resolutionEntry(ctx, &step, &r, outcome)
 	if err != nil {
 		return err
 	}
@@ -65,18 +65,21 @@ func (f *Flow) Resolve(ctx context.Context, r Resolution) error {
 
 // resolutionEntry puts a decision on record, as long as the step stands where it was
 // looked at.
-func (f *Flow) resolutionEntry(step *ledger.Step, r *Resolution, outcome ledger.AttemptOutcome) (*ledger.Entry, error) {
+func (f *Flow) resolutionEntry(ctx context.Context, step *ledger.Step, r *Resolution, outcome ledger.AttemptOutcome) (*ledger.Entry, error) {
 	a, err := f.resolution(step, r)
 	if err != nil {
 		return nil, err
 	}
 	e := newEntry(f.Catalog())
 	e.Message = a.Message
-	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, Outcome: outcome, From: step.Status, Words: r.Why}
+	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, System: step.System, Outcome: outcome, From: step.Status, Words: r.Why}
 	for _, number := range r.Documents {
 		settlement.Documents = append(settlement.Documents, ledger.StepDocument{Number: number})
 	}
-	e.Settlements = []ledger.Settlement{settlement}
+	e.Settlements, e.Attempt = []ledger.Settlement{settlement}, 1 // a person's word is taken as it is
+	if e.Undoes, err = f.echoes(ctx, step.Plant, &settlement); err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 

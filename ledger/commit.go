@@ -75,7 +75,7 @@ type ended struct {
 var writeOrder = [...]*table{
 	messagesTable, contentsTable, inboxTable, eventsTable, eventKeysTable, objectEventsTable, objectsTable, relationsTable,
 	factsTable, referenceTable, crossReferencesTable, transactionsTable, expectationsTable, timersTable, stepsTable, stepMembersTable, commandKeysTable, attemptsTable,
-	documentsTable, exceptionsTable, waitsTable, actsTable, auditTable, feedsTable, commitsTable,
+	documentsTable, sightingsTable, exceptionsTable, waitsTable, actsTable, auditTable, feedsTable, commitsTable,
 }
 
 // try runs one database transaction: lock the feeds, load what is touched, decide
@@ -323,6 +323,9 @@ func (t *transaction) apply(e *Entry, key string, d *Decision) (Result, error) {
 		t.w.Objects[ref], t.states[ref] = o, true
 	}
 	t.follow(f, e, d)
+	if d.Outcome != Held {
+		t.sight(e, key, recorded)
+	}
 	t.settleInbox(f, e, d, m, known, recorded)
 	result.Events, result.Position = t.standing(m.Key())
 	return result, nil

@@ -35,6 +35,11 @@ type Entry struct {
 	Needs []event.Ref
 	// Settlements are steps whose end the message tells.
 	Settlements []Settlement
+	// Sighted is the number of a document that the message tells of and no step has.
+	Sighted *Sighting
+	// Undoes are the keys of messages whose events were an echo of a settlement of this
+	// entry: they are reversed.
+	Undoes []string
 	// Refolds are transactions that move to another version of their plan.
 	Refolds []Refold
 	// Windows are bundles whose time is over, as the message tells.
@@ -181,10 +186,11 @@ type Working struct {
 	Transactions map[string]Transaction // by id; absent = not begun
 	Steps        map[string]Step        // by key: those of the transactions, and those that settlements name
 
-	timers   map[string]Timer // by id: those of turns that are still there
-	reached  reached
-	attempts map[string][]Attempt // by step: those of which no end is known
-	due      map[string]int64     // by step: when the lane that it heads is due
+	timers    map[string]Timer // by id: those of turns that are still there
+	reached   reached
+	sightings sightings
+	attempts  map[string][]Attempt // by step: those of which no end is known
+	due       map[string]int64     // by step: when the lane that it heads is due
 }
 
 // newWorking is a Working that knows nothing yet.
@@ -192,7 +198,7 @@ func newWorking() *Working {
 	return &Working{
 		Inbox: map[string]Inbox{}, Versions: map[string]map[string]int{}, Statements: map[string]Statement{},
 		ByMessage: map[string][]string{}, Objects: map[event.Ref]Object{}, Satisfied: map[string]bool{},
-		Transactions: map[string]Transaction{}, Steps: map[string]Step{}, reached: newReached(), timers: map[string]Timer{}, attempts: map[string][]Attempt{}, due: map[string]int64{},
+		Transactions: map[string]Transaction{}, Steps: map[string]Step{}, reached: newReached(), sightings: newSightings(), timers: map[string]Timer{}, attempts: map[string][]Attempt{}, due: map[string]int64{},
 	}
 }
 

@@ -31,7 +31,7 @@ func (t *transaction) touches() touched {
 			continue
 		}
 		e := it.entry
-		s.messages = append(s.messages, it.key)
+		s.messages = append(append(s.messages, it.key), e.Undoes...)
 		s.waits = append(s.waits, e.Waits...)
 		for _, ref := range e.Needs {
 			s.refs = append(s.refs, string(ref))
@@ -72,7 +72,7 @@ func (t *transaction) load(ctx context.Context) (*Working, error) {
 	t.w = newWorking()
 	t.w.Now = fromMicros(t.now)
 	steps := []func(context.Context, *touched) error{
-		t.loadReached, t.lockKeys, t.loadInbox, t.loadExceptions, t.loadVersions, t.loadStatements, t.completeStatements, t.loadReachedBefore, t.loadObjects, t.loadHistories, t.loadSatisfied, t.loadFollowing, t.loadBulk,
+		t.loadReached, t.lockKeys, t.loadInbox, t.loadExceptions, t.loadVersions, t.loadStatements, t.completeStatements, t.loadReachedBefore, t.loadObjects, t.loadHistories, t.loadSatisfied, t.loadSightings, t.loadFollowing, t.loadBulk,
 	}
 	for _, step := range steps {
 		if err := step(ctx, &s); err != nil {
@@ -104,6 +104,9 @@ func (t *transaction) lockKeys(ctx context.Context, s *touched) error {
 		}
 		if it.entry == nil {
 			continue
+		}
+		for _, s := range it.entry.sights() {
+			locks = append(locks, lockOf(s.wanted()))
 		}
 		for i := range it.entry.Drafts {
 			for _, wanted := range it.entry.Drafts[i].ends() {
@@ -284,6 +287,11 @@ func (t *transaction) changing() []string {
 				changing[key] = true
 			}
 		}
+		for _, message := range it.entry.Undoes {
+			for _, key := range t.w.ByMessage[message] {
+				changing[key] = true
+			}
+		}
 	}
 	return sortedKeys(changing)
 }
@@ -426,6 +434,13 @@ func (t *transaction) loadHistories(ctx context.Context, _ *touched) error {
 		for _, key := range t.w.ByMessage[it.key] { // slots that are gone are reversed
 			for _, f := range t.w.Statements[key].Folds {
 				refold = append(refold, string(f.Ref))
+			}
+		}
+		for _, message := range it.entry.Undoes {
+			for _, key := range t.w.ByMessage[message] {
+				for _, f := range t.w.Statements[key].Folds {
+					refold = append(refold, string(f.Ref))
+				}
 			}
 		}
 		for i := range it.entry.Drafts {

@@ -154,6 +154,7 @@ type StepDocument struct {
 type Settlement struct {
 	Step        string
 	Transaction string
+	System      string // that gave the documents
 	Outcome     AttemptOutcome
 	From        StepStatus // where set, it counts only while the step has this status
 	Documents   []StepDocument

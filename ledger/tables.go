@@ -109,6 +109,9 @@ var (
 	documentsTable = &table{
 		name: "documents", columns: concat(texts("system", "number", "step", "kind"), numbers("recorded")), conflict: "on conflict do nothing",
 	}
+	sightingsTable = &table{
+		name: "sightings", columns: concat(texts("system", "number", "message"), numbers("recorded")), conflict: "on conflict do nothing",
+	}
 	laneStepsTable = &table{name: "lane_steps", columns: concat(texts("lane"), numbers("place"), texts("step", "plant"), numbers("width"), texts("ordering"))}
 	lanesTable     = &table{
 		name:     "lanes",

@@ -248,13 +248,18 @@ func (s *sim) lands(step transaction.Step) {
 	system.bare = system.bare || step.Kind != transaction.KindUndo
 }
 
-// inOrder holds that a status is stated after the goods that were decided before it.
+// inOrder holds that a status is stated after the goods that were decided before it, but
+// for what stands refused beside others that are there.
 func (s *sim) inOrder(status transaction.Step) {
+	someGoods := slices.ContainsFunc(s.in.Steps, func(o transaction.Step) bool {
+		return o.Reaction == "receive" && o.Kind == transaction.KindDo && o.Status == transaction.StepApplied
+	})
 	for _, step := range s.in.Steps {
 		if step.Key == status.Key {
 			return
 		}
-		if step.Reaction == "receive" && step.Kind == transaction.KindDo && step.Status != transaction.StepApplied && step.Status != transaction.StepReversed && !step.Status.Dead() {
+		if step.Reaction == "receive" && step.Kind == transaction.KindDo && step.Status != transaction.StepApplied && step.Status != transaction.StepReversed && !step.Status.Dead() &&
+			(step.Status != transaction.StepRefused || !someGoods) {
 			s.t.Fatalf("stated before the goods of %s are there, which are %s", step.Cause, step.Status)
 		}
 	}

@@ -391,7 +391,7 @@ func (d *decision) waitsFor(r *reaction, s *Step) []string {
 		}
 		keys = append(keys, d.gathering(name)...)
 		for i := range d.in.Steps {
-			if o := &d.in.Steps[i]; o.Reaction == name && o.Status != StepApplied && counts(o) {
+			if o := &d.in.Steps[i]; o.Reaction == name && o.Status != StepApplied && counts(o) && !d.besides(o) {
 				keys = append(keys, o.Key)
 			}
 		}
@@ -400,6 +400,14 @@ func (d *decision) waitsFor(r *reaction, s *Step) []string {
 		keys = d.waiting(keys, d.chains[chainKey{r.name, s.Event}], func(o *Step) bool { return o.Kind == KindUndo && o.Reason != HeldTwice })
 	}
 	return keys
+}
+
+// besides says whether a step stands refused beside another of its reaction that is
+// applied in the same system: what comes after all of them does not wait for a person.
+func (d *decision) besides(refused *Step) bool {
+	return refused.Status == StepRefused && slices.ContainsFunc(d.in.Steps, func(o Step) bool {
+		return o.Reaction == refused.Reaction && o.System == refused.System && o.Kind == KindDo && o.Status == StepApplied
+	})
 }
 
 // waiting adds the keys of the steps of a chain that count and have not come to an end.

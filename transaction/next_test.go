@@ -251,6 +251,15 @@ func TestWhatFollowsFromWhatIsOnRecord(t *testing.T) {
 			story: "made: production.completed; free: lot.released; receive applied",
 			want:  "receive of made in erp: applied, status free of free in erp: due, status free of free in wms: due",
 		},
+		"a status does not wait for one refused receipt of several": {
+			story: "made: production.completed; more: production.completed; receive applied; receive refused; stop: hold.placed hold H",
+			want: "receive of made in erp: applied, receive of more in erp: refused, " +
+				"status blocked of stop in erp: due, status blocked of stop in wms: due; quality decision open",
+		},
+		"a status waits for the one receipt that is refused": {
+			story: "made: production.completed; receive refused; stop: hold.placed hold H",
+			want:  "receive of made in erp: refused, status blocked of stop in erp: waiting, status blocked of stop in wms: waiting; quality decision open",
+		},
 		"a status waits for goods that are reported late": {
 			story: "free: lot.released on 9; made: production.completed on 1",
 			want:  "status free of free in erp: waiting, status free of free in wms: waiting, receive of made in erp: due",

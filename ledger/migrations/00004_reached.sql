@@ -13,3 +13,13 @@ create index transactions_open on transactions (plan, id, version) where complet
 alter table steps add column ordering text not null default '';
 alter table lane_steps add column ordering text not null default '';
 create index lane_steps_order on lane_steps (lane, ordering, place, step);
+
+-- Numbers of documents that messages told of before anybody knew that they belong to a
+-- step: when one is given to a step, what the message stated was an echo.
+create table sightings (
+	system   text   not null,
+	number   text   not null,
+	message  text   not null,              -- key of the message
+	recorded bigint not null,
+	primary key (system, number, message)
+){clustered};

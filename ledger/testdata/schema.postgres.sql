@@ -375,6 +375,12 @@ table revisions
 	released bigint not null
 	content bytea not null
 	PRIMARY KEY (digest)
+table sightings
+	system text collate "C" not null
+	number text collate "C" not null
+	message text collate "C" not null
+	recorded bigint not null
+	PRIMARY KEY (system, number, message)
 table step_members
 	statement text collate "C" not null
 	step text collate "C" not null

@@ -427,6 +427,14 @@ CREATE TABLE revisions (
 	content  blob not null
 )
 
+CREATE TABLE sightings (
+	system   text   not null,
+	number   text   not null,
+	message  text   not null,
+	recorded bigint not null,
+	primary key (system, number, message)
+) without rowid
+
 CREATE TABLE step_members (
 	statement text not null,
 	step      text not null,
