@@ -3,6 +3,7 @@ package flow_test
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -263,6 +264,44 @@ func TestOfTwoWhoResumeAtOnceOneIsToldThatItIsDecided(t *testing.T) {
 	}
 	if x, err := x.Ledger().DeskOf(t.Context(), all[0].Step); err != nil || x.State != ledger.DeskWaived || !strings.HasPrefix(x.Resolution, "p") {
 		t.Errorf("%+v, %v", x, err)
+	}
+	x.verified()
+}
+
+func TestWhatWasNotDoneGoesOutAgainThoughItsPerformerHadHeldIt(t *testing.T) {
+	erp := &books{}
+	var lost atomic.Bool
+	lost.Store(true)
+	erp.fate = func(connector.Command) fate {
+		if lost.Load() {
+			return lostBefore
+		}
+		return well
+	}
+	x := &following{erp: erp, hub: hubOn(t, flow.Config{
+		Catalog: followingCompany(t), Ledger: ledger.Config{Database: filepath.Join(t.TempDir(), "gapless.db")},
+		Systems: map[string]flow.Follower{"erp": {System: erp, Traits: connector.Traits{Class: connector.Blind}, SendWithin: time.Second, Wait: 10 * time.Millisecond}},
+	})}
+	x.makeLots(0, 1)
+	x.quiet()
+	g := x.theGroup()
+	if g.Reason != fault.StepUndecided.Code {
+		t.Fatalf("%s", g)
+	}
+	lost.Store(false)
+	if work := x.over(x.resumeAll(g, 0).ID, ledger.BulkDone); work.Outcomes[ledger.BulkFailed] != 1 {
+		t.Errorf("resumed blindly: %+v", work)
+	}
+	all, _, err := x.Ledger().Desk(t.Context(), ledger.DeskFilter{})
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	if err := x.Resolve(t.Context(), flow.Resolution{Command: all[0].Step, By: anna, How: flow.NotDone, Why: "it is not in its books"}); err != nil {
+		t.Fatal(err)
+	}
+	x.quiet()
+	if got := x.erp.lines(); len(got) != 1 {
+		t.Errorf("the ERP has %v", got)
 	}
 	x.verified()
 }

@@ -54,7 +54,7 @@ func decideAnyhow(t *testing.T, g *rapid.T) {
 			t.Fatal(err)
 		}
 	}
-	ctx := context.Background()
+	ctx := t.Context()
 	for range rapid.IntRange(1, 12).Draw(g, "acts") {
 		open, _, err := x.Ledger().Desk(ctx, ledger.DeskFilter{Limit: 5})
 		told(err)

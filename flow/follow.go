@@ -208,11 +208,26 @@ func (f *follower) next() (ledger.Following, error) {
 		for _, s := range transaction.Changes(in.before, after) {
 			f.step(id, in, &s)
 		}
+		f.settledSteps(id, in, after)
 	}
 	// What was refused and has no longer to be done, because a newer step took its place
 	// at once, needs nobody.
 	f.out.Raised = slices.DeleteFunc(f.out.Raised, func(x ledger.StepException) bool { return !f.stuck(x.Step) })
 	return f.out, nil
+}
+
+// settledSteps moves the steps that the entry settles and that stand otherwise in the
+// ledger alone: what a performer has held is due to its transaction all the while.
+func (f *follower) settledSteps(id string, in *instance, after transaction.Instance) {
+	for i := range f.out.Settled {
+		key := f.out.Settled[i].Step
+		if slices.ContainsFunc(f.out.Steps, func(s ledger.Step) bool { return s.Key == key }) {
+			continue
+		}
+		if s, ok := after.Step(key); ok {
+			f.step(id, in, &s)
+		}
+	}
 }
 
 // stuck tells whether a step stands still as the entry leaves it.

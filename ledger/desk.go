@@ -311,7 +311,8 @@ func (r *Reader) groups(ctx context.Context, c *conditions, groups map[Cause]*Gr
 }
 
 // groupObjects counts different objects: of commands those that they are about, of
-// messages all that are known.
+// messages all that are known. SQLite keeps to the order of a cross join: from the few
+// exceptions that are open to what belongs to them.
 func (r *Reader) groupObjects(ctx context.Context, c *conditions, groups map[Cause]*Group) error {
 	add := func(row Row) error {
 		var g Cause
@@ -327,14 +328,15 @@ func (r *Reader) groupObjects(ctx context.Context, c *conditions, groups map[Cau
 	if err := r.Query(ctx, "select distinct "+causeColumns+", x.ref"+deskFrom+of.where(), c.args, add); err != nil {
 		return err
 	}
-	of.text = append(slices.Clone(c.text), "x.about = 'message'", "(r.ref <> x.ref or x.class <> 'heals')") // what is missing is not what stands still
+	of.text = append(slices.Clone(c.text), "r.message = x.message and r.version = x.version", "x.about = 'message'", "(r.ref <> x.ref or x.class <> 'heals')") // what is missing is not what stands still
 	return r.Query(ctx, "select distinct "+causeColumns+", r.ref"+deskFrom+
-		" join exception_refs r on r.message = x.message and r.version = x.version"+of.where(), c.args, add)
+		" cross join exception_refs r"+of.where(), c.args, add)
 }
 
 func (r *Reader) groupAmounts(ctx context.Context, c *conditions, groups map[Cause]*Group) error {
-	query := "select " + causeColumns + ", a.measure, a.unit, a.value, count(*)" + deskFrom +
-		" join exception_amounts a on a.message = x.message and a.version = x.version" + c.where() + " group by 1, 2, 3, 4, 5, 6, 7, 8 order by 6, 7"
+	of := *c
+	of.text = append(slices.Clone(c.text), "a.message = x.message and a.version = x.version")
+	query := "select " + causeColumns + ", a.measure, a.unit, a.value, count(*)" + deskFrom + " cross join exception_amounts a" + of.where() + " group by 1, 2, 3, 4, 5, 6, 7, 8 order by 6, 7"
 	return r.Query(ctx, query, c.args, func(row Row) error {
 		var g Cause
 		var a Amount

@@ -61,7 +61,7 @@ func stories(pattern string, vars []string) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"month": month, "hub": hub, "unhub": unhub, "code": code, "settled": settled,
+			"month": month, "hub": hub, "unhub": unhub, "code": code, "settled": settled, "undecided": undecided, "applied": applied,
 			"rewrite": rewrite, "alter": alter, "lastline": lastLine, "field": field,
 		},
 	}
@@ -186,6 +186,42 @@ func settled(ts *testscript.TestScript, _ bool, _ []string) {
 		<-every.C
 	}
 	ts.Fatalf("still held after 20 s")
+}
+
+// applied REF waits until a command about an object is applied.
+func applied(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: applied REF")
+	}
+	every := time.NewTicker(50 * time.Millisecond)
+	defer every.Stop()
+	for range 400 {
+		ts.Check(ts.Exec("gapless", "trace", args[0]))
+		if strings.Contains(ts.ReadFile("stdout"), "applied: ") {
+			return
+		}
+		<-every.C
+	}
+	ts.Fatalf("nothing is applied after 20 s")
+}
+
+// undecided N waits until of N commands nobody can tell whether they were done.
+func undecided(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: undecided N")
+	}
+	wanted, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	every := time.NewTicker(50 * time.Millisecond)
+	defer every.Stop()
+	for range 400 {
+		ts.Check(ts.Exec("gapless", "exceptions", "list"))
+		if strings.Count(ts.ReadFile("stdout"), "(step_undecided)") == wanted {
+			return
+		}
+		<-every.C
+	}
+	ts.Fatalf("not %s are undecided after 20 s", args[0])
 }
 
 // rewrite HOW FROM TO writes a shift report in another way: reversed; or with the
