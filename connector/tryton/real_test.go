@@ -1,9 +1,8 @@
 package tryton_test
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,21 +14,21 @@ import (
 	"github.com/gapless/gapless/fault"
 )
 
-// An erp is a real server and a System for it. Every test makes its own orders and
-// lots there.
+// An erp is a server and a System for it. Every test makes its own orders and lots
+// there.
 type erp struct {
-	t      testing.TB
-	system *tryton.System
-	client *tryton.Client // of the same user, to look behind the System
-	tag    string         // what names of this test have in common
+	t       testing.TB
+	outside *outside
+	system  *tryton.System
+	client  *tryton.Client // of the same user, to look behind the System
+	tag     string         // what names of this test have in common
+	keys    int
 }
 
 func open(t testing.TB, change ...func(*tryton.Config)) *erp {
 	t.Helper()
-	env := environment(t)
-	config := tryton.Config{ClientConfig: tryton.ClientConfig{
-		URL: env["TRYTON_URL"], Database: env["TRYTON_DB"], User: "hub", Password: env["TRYTON_HUB_PASSWORD"],
-	}}
+	o := newOutside(t)
+	config := tryton.Config{ClientConfig: o.config("hub")}
 	for _, c := range change {
 		c(&config)
 	}
@@ -38,24 +37,31 @@ func open(t testing.TB, change ...func(*tryton.Config)) *erp {
 		t.Fatal(err)
 	}
 	t.Cleanup(system.Close)
-	return &erp{t: t, system: system, client: clientOf(t, "hub"), tag: strings.ToUpper(key()[:8])}
+	return &erp{t: t, outside: o, system: system, client: clientOf(t, o, "hub"), tag: o.tape.Run}
 }
 
-// key is a command key that nobody has used.
-func key() string {
-	b := make([]byte, 32)
-	_, _ = rand.Read(b) // never fails
-	return hex.EncodeToString(b)
+// clientOf is a Client of one of the server's users.
+func clientOf(t testing.TB, o *outside, user string) *tryton.Client {
+	t.Helper()
+	config := o.config(user)
+	config.URL = o.behind.URL
+	client, err := tryton.NewClient(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
 }
 
 // command is one with a request, written as JSON, under a key of its own.
-func command(t testing.TB, request string) connector.Command {
-	t.Helper()
-	cmd := connector.Command{Key: key(), Name: "post", Plant: "P100", Subject: "order/1", Attempt: 1, SendBefore: time.Now().Add(time.Minute)}
+func (e *erp) command(request string) connector.Command {
+	e.t.Helper()
+	e.keys++
+	cmd := connector.Command{Key: e.outside.name(strconv.Itoa(e.keys)), Name: "post", Plant: "P100", Subject: "order/1", Attempt: 1, SendBefore: e.outside.Now().Add(time.Minute)}
 	d := json.NewDecoder(strings.NewReader(request))
 	d.UseNumber()
 	if err := d.Decode(&cmd.Request); err != nil {
-		t.Fatalf("%s: %v", request, err)
+		e.t.Fatalf("%s: %v", request, err)
 	}
 	return cmd
 }
@@ -63,7 +69,7 @@ func command(t testing.TB, request string) connector.Command {
 // applies performs a request that must be applied, and finds it again.
 func (e *erp) applies(request string) connector.Document {
 	e.t.Helper()
-	cmd := command(e.t, request)
+	cmd := e.command(request)
 	outcome, err := e.system.Perform(e.t.Context(), cmd)
 	if err != nil || outcome.Status != connector.Applied || len(outcome.Documents) != 1 {
 		e.t.Fatalf("%s:\n%s %v %q: %v", request, outcome.Status, outcome.Reason, outcome.Text, err)
@@ -82,7 +88,7 @@ func (e *erp) applies(request string) connector.Document {
 // refuses performs a request that must be refused for a reason, in words.
 func (e *erp) refuses(request string, reason *fault.Reason, words string) {
 	e.t.Helper()
-	outcome, err := e.system.Perform(e.t.Context(), command(e.t, request))
+	outcome, err := e.system.Perform(e.t.Context(), e.command(request))
 	if err != nil || outcome.Status != connector.Refused || outcome.Reason != reason {
 		e.t.Fatalf("%s:\n%s %v %q, not refused as %s: %v", request, outcome.Status, outcome.Reason, outcome.Text, reason, err)
 	}
