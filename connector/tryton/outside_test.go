@@ -1,6 +1,7 @@
 package tryton_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -24,6 +25,8 @@ type outside struct {
 
 	mu       sync.Mutex
 	expected []*trouble
+	before   map[string]func() // what happens right before the next call of a method
+	session  string            // Authorization of the newest call
 	late     []func()
 	closing  chan struct{}
 }
@@ -38,7 +41,7 @@ type trouble struct {
 // newOutside starts one on 127.0.0.1. It is gone when the test ends.
 func newOutside(t testing.TB) *outside {
 	t.Helper()
-	o := &outside{backend: newBackend(t), Clock: connectortest.NewClock(), closing: make(chan struct{})}
+	o := &outside{backend: newBackend(t), Clock: connectortest.NewClock(), closing: make(chan struct{}), before: map[string]func(){}}
 	o.Advance(o.tape.At.Sub(o.Clock.Now())) // what is asked for by time is recorded with it
 	o.Server = httptest.NewUnstartedServer(o)
 	o.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
@@ -110,6 +113,14 @@ func (o *outside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	_ = json.Unmarshal(body, &call) // what is no call meets no trouble
 	authorization := r.Header.Get("Authorization")
+	o.mu.Lock()
+	before := o.before[call.Method]
+	delete(o.before, call.Method)
+	o.session = authorization
+	o.mu.Unlock()
+	if before != nil {
+		before()
+	}
 	kind := o.next(call.Method)
 	switch kind {
 	case connectortest.LostBefore:
@@ -210,4 +221,18 @@ func (o *outside) drip(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// send sends a call behind the back of any System.
+func (o *outside) send(body, authorization string) (status int, err error) {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, o.behind.URL, strings.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Authorization", authorization)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	return res.StatusCode, res.Body.Close()
 }

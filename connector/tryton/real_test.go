@@ -132,6 +132,38 @@ func (e *erp) stock(lot, at string) string {
 	return strings.TrimSuffix(lots[0].Quantity.String(), ".0")
 }
 
+// datedAt is the day on which the ERP has posted the moves of a document.
+func (e *erp) datedAt(domain []any) string {
+	e.t.Helper()
+	var moves []struct {
+		Date tryton.Date `json:"effective_date"`
+	}
+	if err := e.client.SearchRead(e.t.Context(), "stock.move", tryton.Query{Domain: []any{domain}, Fields: []string{"effective_date"}}, &moves); err != nil || len(moves) == 0 {
+		e.t.Fatal(domain, moves, err)
+	}
+	return moves[0].Date.String()
+}
+
+func TestPostingsHaveTheDayThatTheyAreGiven(t *testing.T) {
+	e := open(t)
+	day := e.outside.Now().UTC().AddDate(0, 0, -3).Format(time.DateOnly)
+	order := e.order()
+	e.applies(e.fill(`{"do": "issue", "order": "ORDER", "date": "`+day+`", `+consumed+`}`, order))
+	e.applies(e.fill(`{"do": "operation", "order": "ORDER", "operation": "Dispensing", "minutes": "90"}`, order))
+	e.applies(e.fill(`{"do": "operation", "order": "ORDER", "operation": "Granulation", "minutes": "90"}`, order))
+	e.applies(e.fill(`{"do": "receive", "order": "ORDER", "date": "`+day+`", "outputs": [{"product": "SF-3001", "lot": "LOT", "quantity": "9.5", "unit": "kg", "to": "P100-QH"}]}`, order))
+	shipment := e.applies(e.fill(`{"do": "transfer", "from": "P100-QH", "to": "P100-STO", "date": "`+day+`", "lines": [{"product": "SF-3001", "lot": "LOT", "quantity": "9.5", "unit": "kg"}]}`, order))
+	count := e.applies(e.fill(`{"do": "count", "location": "P100-STO", "date": "`+day+`", "lines": [{"product": "SF-3001", "lot": "LOT", "quantity": "9", "unit": "kg"}]}`, order))
+	for what, domain := range map[string][]any{
+		"issue": {"production_input.number", "=", order}, "receipt": {"production_output.number", "=", order},
+		"transfer": {"shipment.number", "=", shipment.Number, "stock.shipment.internal"}, "count": {"origin.inventory.number", "=", count.Number, "stock.inventory.line"},
+	} {
+		if got := e.datedAt(domain); got != day {
+			t.Errorf("the %s is of %s, not of %s", what, got, day)
+		}
+	}
+}
+
 func (e *erp) has(lot, at, quantity string) {
 	e.t.Helper()
 	if got := e.stock(lot, at); got != quantity {

@@ -273,7 +273,7 @@ func TestRecordingsHoldNoSecretAndSayWhatTheyAre(t *testing.T) {
 		if err := json.Unmarshal(text, &recorded); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
-		if recorded.Recorded == "" || !strings.HasPrefix(recorded.Server, "Tryton 6.0") || recorded.At.IsZero() || len(recorded.Calls) == 0 {
+		if recorded.Recorded == "" || !strings.HasPrefix(recorded.Server, "Tryton 6.0") || recorded.At.IsZero() {
 			t.Errorf("%s does not say what it is", path)
 		}
 		if session.Match(text) {

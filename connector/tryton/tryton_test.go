@@ -96,7 +96,7 @@ func TestItKeepsThePromisesOfASystem(t *testing.T) {
 		}
 		return connectortest.Subject{
 			System: suited{e.system, e.outside}, Traits: e.system.Traits(), Outside: outside,
-			Command: command(""), Refusable: command("2026-08-15"), Reason: fault.PeriodClosed, Words: "you must reopen period",
+			Command: command(""), Refusable: command(e.month(-3)), Reason: fault.PeriodClosed, Words: "you must reopen period",
 			Troubles: troubles, Patience: timeout + 5*time.Second, Secrets: []string{e.outside.password("hub")},
 		}
 	})
