@@ -107,6 +107,10 @@ func BenchmarkRelease(b *testing.B) {
 	p := &plain{b: b, url: env["TRYTON_URL"] + "/" + env["TRYTON_DB"] + "/"}
 	p.login("hub", env["TRYTON_HUB_PASSWORD"])
 	routes := routesOf(b, config)
+	for _, r := range routes { // names are looked up once
+		releaseBy(b, system, r, true)
+		releaseBy(b, system, r, false)
+	}
 	for _, workers := range []int{1, 4} {
 		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
 			const posts = 4 // of each worker in a turn: forth and back
@@ -145,6 +149,7 @@ func BenchmarkRelease(b *testing.B) {
 			b.ReportMetric(done/theirs.Seconds(), "plain/s")
 			b.ReportMetric(100*ratio, "%ofplain")
 			b.ReportMetric(0, "ns/op")
+			b.Logf("%.0f releases each, in turn: %.2f/s through the connector, %.2f/s by a plain client: %.0f %%", done, done/ours.Seconds(), done/theirs.Seconds(), 100*ratio)
 			if ratio < 0.9 {
 				b.Errorf("the connector reaches %.0f %% of a plain client", 100*ratio)
 			}

@@ -40,7 +40,11 @@ func (a *attempt) newInventory(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	lots, err := a.inStock(ctx, r.Lines, at, false)
+	found, err := a.lotsOf(ctx, r.Lines, nil, false)
+	if err != nil {
+		return 0, err
+	}
+	lots, err := a.known(r.Lines, found)
 	if err != nil {
 		return 0, err
 	}

@@ -3,11 +3,13 @@ package tryton
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
 	"strings"
 
+	"github.com/gapless/gapless/connector"
 	"github.com/gapless/gapless/fault"
 )
 
@@ -24,9 +26,9 @@ type lot struct {
 // A lotName is what people call a lot.
 type lotName struct{ product, number string }
 
-// lotsOf finds the lots of lines. At is the location whose stock is asked for;
-// 0 for none.
-func (a *attempt) lotsOf(ctx context.Context, lines []line, at int64) (map[lotName][]lot, error) {
+// lotsOf finds the lots of lines, with what is free of them at a location and, if
+// below is set, in those below it; nil for no location.
+func (a *attempt) lotsOf(ctx context.Context, lines []line, at *location, below bool) (map[lotName][]lot, error) {
 	var numbers []string
 	var products []int64
 	codes := map[int64]string{}
@@ -46,9 +48,9 @@ func (a *attempt) lotsOf(ctx context.Context, lines []line, at int64) (map[lotNa
 		return found, nil
 	}
 	q := Query{Domain: []any{in("number", unique(numbers)), in("product", unique(products))}, Fields: []string{"number", "product", "create_uid"}}
-	if at != 0 { // what others have reserved is not free
+	if at != nil { // what others have reserved is not free
 		q.Fields = append(q.Fields, "quantity")
-		q.Context = map[string]any{"locations": []int64{at}, "with_childs": true, "stock_assign": true}
+		q.Context = map[string]any{"locations": []int64{at.ID}, "with_childs": below, "stock_assign": true}
 	}
 	var all []lot
 	if err := a.s.client.SearchRead(ctx, "stock.lot", q, &all); err != nil {
@@ -69,36 +71,57 @@ func unique[T ~int64 | ~string](values []T) []T {
 
 // inStock finds the lots of lines, each of which must be there in that quantity:
 // the ERP itself looks at the product only, and lets a lot go below zero.
-func (a *attempt) inStock(ctx context.Context, lines []line, at location, check bool) (map[lotName]int64, error) {
-	asked := at.ID
-	if !check {
-		asked = 0
-	}
-	found, err := a.lotsOf(ctx, lines, asked)
+func (a *attempt) inStock(ctx context.Context, lines []line, at location) (map[lotName]int64, error) {
+	below := len(at.Below) > 0 // to look there takes the ERP twice as long
+	found, err := a.lotsOf(ctx, lines, &at, below)
 	if err != nil {
 		return nil, err
 	}
-	ids := map[lotName]int64{}
-	needed := map[lotName]*big.Rat{}
-	for _, l := range lines {
-		if l.Lot == "" {
-			continue
+	short := a.short(ctx, lines, found, at)
+	if errors.Is(short, fault.StockInsufficient) && !below { // a location below it may be newer than what is known of it
+		if found, err = a.lotsOf(ctx, lines, &at, true); err != nil {
+			return nil, err
 		}
+		short = a.short(ctx, lines, found, at)
+	}
+	if short != nil {
+		return nil, short
+	}
+	return a.known(lines, found)
+}
+
+// known are the ids of the lots of lines, all of which the ERP must know.
+func (a *attempt) known(lines []line, found map[lotName][]lot) (map[lotName]int64, error) {
+	ids := map[lotName]int64{}
+	for _, l := range lines {
 		name := lotName{l.Product, l.Lot}
 		lots := found[name]
-		if len(lots) == 0 {
+		switch {
+		case l.Lot == "" || ids[name] != 0:
+			continue
+		case len(lots) == 0:
 			return nil, refuse(fault.LotMissing, "the ERP has no lot %q of the product %s", l.Lot, l.Product)
-		}
-		ids[name] = lots[0].ID
-		if len(lots) > 1 {
+		case len(lots) > 1:
 			a.note("the ERP has %d lots %s of %s, the first is used", len(lots), l.Lot, l.Product)
 		}
-		if !check {
+		ids[name] = lots[0].ID
+	}
+	return ids, nil
+}
+
+// short is the refusal where there is less of a lot than lines need; nil where
+// there is enough of all that are known.
+func (a *attempt) short(ctx context.Context, lines []line, found map[lotName][]lot, at location) error {
+	needed := map[lotName]*big.Rat{}
+	for _, l := range lines {
+		name := lotName{l.Product, l.Lot}
+		lots := found[name]
+		if l.Lot == "" || len(lots) == 0 {
 			continue
 		}
 		q, err := a.inProductUnit(ctx, l)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if needed[name] == nil {
 			needed[name] = new(big.Rat)
@@ -106,13 +129,13 @@ func (a *attempt) inStock(ctx context.Context, lines []line, at location, check 
 		needed[name].Add(needed[name], q)
 		there, ok := new(big.Rat).SetString(lots[0].Quantity.String())
 		if !ok {
-			return nil, fmt.Errorf("the stock of lot %s is no number: %.40q", l.Lot, lots[0].Quantity)
+			return connector.Unknown("tryton.inStock", fault.AnswerUnread, fmt.Errorf("the stock of lot %s is no number: %.40q", l.Lot, lots[0].Quantity))
 		}
-		if needed[name].Cmp(rounded(there)) > 0 {
-			return nil, refuse(fault.StockInsufficient, "lot %s of %s: %s is needed, %s is free at %s", l.Lot, l.Product, plain(needed[name]), plain(rounded(there)), at.Code)
+		if there = rounded(there); needed[name].Cmp(there) > 0 {
+			return refuse(fault.StockInsufficient, "lot %s of %s: %s is needed, %s is free at %s", l.Lot, l.Product, plain(needed[name]), plain(there), at.Code)
 		}
 	}
-	return ids, nil
+	return nil
 }
 
 // inProductUnit is the quantity of a line in the unit of its product.
@@ -150,7 +173,7 @@ func plain(r *big.Rat) string {
 
 // madeLots finds the lots of outputs, and makes those that are not there.
 func (a *attempt) madeLots(ctx context.Context, lines []line) (map[lotName]int64, error) {
-	found, err := a.lotsOf(ctx, lines, 0)
+	found, err := a.lotsOf(ctx, lines, nil, false)
 	if err != nil {
 		return nil, err
 	}

@@ -34,10 +34,10 @@ type unit struct {
 
 // A location is what the connector knows of one.
 type location struct {
-	ID        int64
-	Code      string
-	Type      string // storage, lost_found, production, warehouse
-	Warehouse *int64
+	ID    int64
+	Code  string
+	Type  string  // storage, lost_found, production, warehouse
+	Below []int64 `json:"childs"`
 }
 
 // maxNames bounds how many records of a kind are kept; then all are forgotten.
@@ -107,7 +107,7 @@ func (n *names) unit(ctx context.Context, symbol string) (unit, error) {
 }
 
 func (n *names) location(ctx context.Context, code string) (location, error) {
-	return found(ctx, n, func(n *names) map[string]location { return n.locations }, "stock.location", "code", code, []string{"code", "type", "warehouse"})
+	return found(ctx, n, func(n *names) map[string]location { return n.locations }, "stock.location", "code", code, []string{"code", "type", "childs"})
 }
 
 // company is the company of the user's context, and its currency.

@@ -195,7 +195,7 @@ func (a *attempt) consume(ctx context.Context, o *order, same bool) error {
 	if err != nil {
 		return err
 	}
-	lots, err := a.inStock(ctx, a.request.Lines, from, true)
+	lots, err := a.inStock(ctx, a.request.Lines, from)
 	if err != nil {
 		return err
 	}

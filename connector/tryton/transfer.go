@@ -62,7 +62,7 @@ func (a *attempt) newShipment(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	lots, err := a.inStock(ctx, r.Lines, from, from.Type == "storage") // lost-and-found may be below zero
+	lots, err := a.lots(ctx, r.Lines, from)
 	if err != nil {
 		return 0, err
 	}
@@ -118,4 +118,17 @@ func (a *attempt) move(ctx context.Context, l line, lots map[lotName]int64, from
 		m["lot"] = id
 	}
 	return m, nil
+}
+
+// lots are those of lines that are moved from a location. Of what is off the books
+// there may be less than nothing.
+func (a *attempt) lots(ctx context.Context, lines []line, from location) (map[lotName]int64, error) {
+	if from.Type == "storage" {
+		return a.inStock(ctx, lines, from)
+	}
+	found, err := a.lotsOf(ctx, lines, nil, false)
+	if err != nil {
+		return nil, err
+	}
+	return a.known(lines, found)
 }

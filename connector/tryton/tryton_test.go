@@ -81,7 +81,7 @@ func TestItKeepsThePromisesOfASystem(t *testing.T) {
 	connectortest.Run(t, func(t *testing.T) connectortest.Subject {
 		timeout := 2 * time.Second
 		if environment(t) != nil {
-			timeout = 15 * time.Second // a real server takes its time
+			timeout = 20 * time.Second // a real server takes its time
 		}
 		e := open(t, func(c *tryton.Config) { c.Timeout, c.Limit = timeout, 1<<20 })
 		outside := counted{outside: e.outside, client: e.client, asked: map[string]string{}}
