@@ -73,6 +73,14 @@ demo: build ## play a day of a company with three plants: make demo ARGS="--once
 example-moulding: build ## follow a real moulding plant's month from its files to its figures
 	scripts/example-moulding
 
+.PHONY: erp-up
+erp-up: ## start a private ERP (Tryton on PostgreSQL) with master data and orders, on free ports
+	scripts/erp up
+
+.PHONY: erp-down
+erp-down: ## stop that ERP, by its recorded processes; "scripts/erp remove" removes its data too
+	scripts/erp down
+
 .PHONY: bench
 bench: ## run the benchmarks: make bench BENCH=Record
 	scripts/with-postgres go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
@@ -109,6 +117,7 @@ docs-current: build
 .PHONY: clean
 clean: ## remove what was built, but for the tools
 	@[[ ! -d build/postgres ]] || scripts/postgres stop
+	@[[ ! -d build/erp ]] || scripts/erp remove
 	rm -rf build bin/gapless
 
 $(TOOLS):

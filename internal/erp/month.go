@@ -1,0 +1,147 @@
+package erp
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	mouldingplant "github.com/gapless/gapless/examples/moulding-plant"
+)
+
+// A Month is the moulding plant's month, and what the ERP must know of it: its items,
+// its resins and its orders, as the plant's tables have them.
+type Month struct {
+	Real   bool
+	Folder string
+	Files  []mouldingplant.File
+	Totals mouldingplant.Totals // who made the month counted them
+	Items  []Item               // what is moulded, in pieces
+	Resins []Item               // what it is moulded of, in grams: a part weighs whole milligrams
+	Orders []MouldingOrder
+}
+
+// A MouldingOrder is a row of an order workbook.
+type MouldingOrder struct {
+	Order
+	Resin string
+	Grams float64 // planned, of the resin
+}
+
+// madeUpSeed makes the month where there is no real one: always the same, so that a
+// snapshot of the ERP fits it.
+const madeUpSeed = 1
+
+// ReadMonth reads the real month below the data folder, or writes a made-up one into
+// the scratch folder and reads that where data is "".
+func ReadMonth(data, scratch string) (*Month, error) {
+	m := &Month{Real: data != "", Folder: filepath.Join(data, "moulding-plant"), Totals: mouldingplant.RealTotals()}
+	var err error
+	if !m.Real {
+		m.Folder = scratch
+		if m.Totals, err = mouldingplant.Write(scratch, madeUpSeed); err != nil {
+			return nil, err
+		}
+	}
+	if m.Files, err = mouldingplant.Files(m.Folder); err != nil {
+		return nil, err
+	}
+	return m, errors.Join(
+		m.read("master-data/itemInfo.csv", m.item),
+		m.read("master-data/resineInfo.csv", m.resin),
+		m.read("orders/purchaseOrder_*.csv", m.order),
+	)
+}
+
+// read reads the rows of the tables that a pattern names, by the names of their columns.
+func (m *Month) read(pattern string, row func(cell map[string]string) error) error {
+	files, err := filepath.Glob(filepath.Join(m.Folder, filepath.FromSlash(pattern)))
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 {
+		return fmt.Errorf("%s: there is no %s", m.Folder, pattern)
+	}
+	for _, file := range files {
+		if err := readTable(file, row); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+func readTable(file string, row func(cell map[string]string) error) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	r := csv.NewReader(f)
+	r.FieldsPerRecord = -1 // empty rows below the table are shorter
+	rows, err := r.ReadAll()
+	if err != nil {
+		return err
+	}
+	for n, cells := range rows[min(1, len(rows)):] {
+		cell := map[string]string{}
+		for i, text := range cells[:min(len(cells), len(rows[0]))] {
+			cell[strings.TrimSpace(strings.TrimPrefix(rows[0][i], "\ufeff"))] = strings.TrimSpace(text)
+		}
+		if err := row(cell); err != nil {
+			return fmt.Errorf("row %d: %w", n+2, err)
+		}
+	}
+	return nil
+}
+
+func (m *Month) item(cell map[string]string) error {
+	if code := cell["itemCode"]; code != "" {
+		m.Items = append(m.Items, Item{Code: code, Name: cell["itemName"], Unit: "u", Cost: "0.01", Made: true})
+	}
+	return nil
+}
+
+// resin takes what parts are made of; masterbatches are not reported by the floor.
+func (m *Month) resin(cell map[string]string) error {
+	if code := cell["resinCode"]; code != "" && cell["resinType"] == "plasticResin" {
+		m.Resins = append(m.Resins, Item{Code: code, Name: cell["resinName"], Unit: "g", Cost: "0.002"})
+	}
+	return nil
+}
+
+func (m *Month) order(cell map[string]string) error {
+	number := cell["poNo"]
+	if number == "" {
+		return nil // a formatted row below the table
+	}
+	quantity, err := strconv.ParseFloat(strings.ReplaceAll(cell["itemQuantity"], ",", ""), 64)
+	if err != nil {
+		return fmt.Errorf("order %s: itemQuantity: %w", number, err)
+	}
+	kilograms, err := strconv.ParseFloat(cell["plasticResinQuantity"], 64)
+	if err != nil {
+		return fmt.Errorf("order %s: plasticResinQuantity: %w", number, err)
+	}
+	m.Orders = append(m.Orders, MouldingOrder{
+		Order: Order{Plan: number, Number: number, Plant: MouldingPlant, Item: cell["itemCode"], Quantity: quantity},
+		Resin: cell["plasticResinCode"],
+		Grams: math.Round(kilograms * 1000),
+	})
+	return m.known(m.Orders[len(m.Orders)-1])
+}
+
+// known says whether item and resin of an order are in the master data.
+func (m *Month) known(o MouldingOrder) error {
+	has := func(items []Item, code string) bool {
+		return slices.ContainsFunc(items, func(i Item) bool { return i.Code == code })
+	}
+	if !has(m.Items, o.Item) || !has(m.Resins, o.Resin) {
+		return fmt.Errorf("order %s is of item %s and resin %s, which the master data do not hold", o.Number, o.Item, o.Resin)
+	}
+	return nil
+}
