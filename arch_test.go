@@ -24,14 +24,16 @@ var drawing = map[string][]string{
 
 	"connector/connectortest": {"connector", "fault"},
 	"connector/simulated":     {"connector", "event", "fault"},
-	"connector/rest":          {"connector", "event", "fault", "mapping"},
+	"connector/guard":         {}, // how requests leave
+	"connector/rest":          {"connector", "connector/guard", "event", "fault", "mapping"},
+	"connector/tryton":        {"connector", "connector/guard", "event", "fault"},
 	"connector/file":          {"connector", "fault"},
 
 	"ledger": {"event", "fault"},
 	"flow":   {"event", "fault", "format", "mapping", "policy", "transaction", "catalog", "connector", "ledger"},
 	"report": {"event", "fault", "catalog", "ledger"},
 	"api":    {"event", "fault", "format", "mapping", "policy", "catalog", "ledger", "flow", "report"},
-	"":       {"api", "catalog", "connector", "connector/file", "connector/rest", "connector/simulated", "event", "fault", "flow", "ledger", "mapping", "report"}, // the assembly
+	"":       {"api", "catalog", "connector", "connector/file", "connector/rest", "connector/simulated", "connector/tryton", "event", "fault", "flow", "ledger", "mapping", "report"}, // the assembly
 
 	"examples/moulding-plant":         {"catalog", "event"},
 	"examples/three-plants":           {},
@@ -54,8 +56,8 @@ var technologies = map[string]struct {
 	"github.com/jackc/pgx/v5":               {[]string{"ledger"}, "the database is the ledger's secret"},
 	"modernc.org/sqlite":                    {[]string{"ledger"}, "the database is the ledger's secret"},
 	"github.com/pressly/goose/v3":           {[]string{"ledger"}, "the schema is the ledger's"},
-	"net/http":                              {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/rest", "connector/connectortest", "internal/erp"}, "the core and the engines know no network"},
-	"net":                                   {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/rest", "connector/connectortest", "internal/erp"}, "the core and the engines know no network"},
+	"net/http":                              {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/guard", "connector/rest", "connector/tryton", "connector/connectortest", "internal/erp"}, "the core and the engines know no network"},
+	"net":                                   {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/guard", "connector/rest", "connector/tryton", "connector/connectortest", "internal/erp"}, "the core and the engines know no network"},
 	"github.com/danielgtaylor/huma/v2":      {[]string{"api"}, "the face is one package"},
 	"github.com/redpanda-data/benthos/v4":   {[]string{"mapping"}, "the mapping language is one package's choice"},
 	"cel.dev/cel-go":                        {[]string{"policy"}, "the policy language is one package's choice"},

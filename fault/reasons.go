@@ -62,6 +62,7 @@ var (
 // command asks. Answer rules of connectors choose among them.
 var (
 	PeriodClosed        = &Reason{"period_closed", Business, "posting period is closed", "Have the period opened at the system and resume the step, or let it post into the next open one."}
+	AccountingClosed    = &Reason{"accounting_period_closed", Business, "accounting period is closed or missing", "Have finance open or create the accounting period that the system names, and resume the step, or let it post into the next open one."}
 	StockInsufficient   = &Reason{"stock_insufficient", Business, "stock is not enough", "Look what is missing before it (receipts, transfers, counts), put that right at the system and resume the step."}
 	LotMissing          = &Reason{"lot_missing", Business, "lot is not known to the system", "Create the lot at the system, or resume the step that should have made it; then resume this one."}
 	LotExpired          = &Reason{"lot_expired", Business, "lot is past its shelf life", "Have quality decide about the lot; prolong it at the system and resume, or waive the step with a reason."}
@@ -101,7 +102,7 @@ func Reasons() []*Reason {
 		QuantityInvalid, QuantityInexact, QuantityNegative, UnitUnknown, UnitDeleted, UnitDimension, UnitNoFactor,
 		TimeInvalid, BeforeBegin, IdentityConflict, ChainConflict, AlreadyReversed, AuthorityMissing, PlantUnknown,
 		TransitionInvalid, OpenHold, PolicyForbids, PolicyDisputes, PolicyFailed, PoisonedMessage,
-		PeriodClosed, StockInsufficient, LotMissing, LotExpired, MasterDataMissing, UnitRefused, PrecisionRefused,
+		PeriodClosed, AccountingClosed, StockInsufficient, LotMissing, LotExpired, MasterDataMissing, UnitRefused, PrecisionRefused,
 		AccessDenied, RecordLocked, ChangedMeanwhile, WrongState, SessionExpired, CredentialsRefused, UnclassifiedRefusal,
 		SystemDown, AnswerLost, AnswerUnread, StepUndecided, StepHeld, NotSentInTime, NotSendable, ContentChanged, PlanChanged, RoleUnresolved,
 	}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/gapless/gapless/connector"
+	"github.com/gapless/gapless/connector/guard"
 	"github.com/gapless/gapless/fault"
 )
 
@@ -196,6 +197,6 @@ type tokenTransport struct{ *http.Transport }
 
 // RoundTrip sends one request for a token.
 func (t tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	l := &leave{check: func(time.Time) error { return nil }, now: time.Now}
-	return t.Transport.RoundTrip(req.WithContext(l.trace(req.Context())))
+	l := &guard.Leave{Check: func(time.Time) error { return nil }, Now: time.Now}
+	return t.Transport.RoundTrip(req.WithContext(l.Trace(req.Context())))
 }

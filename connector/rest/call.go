@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gapless/gapless/connector"
+	"github.com/gapless/gapless/connector/guard"
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/fault"
 )
@@ -205,8 +206,8 @@ func (s *System) call(ctx context.Context, op string, d *draft, inTime func(time
 func (s *System) send(ctx context.Context, op string, d *draft, c credentials, inTime func(time.Time) error) (*answer, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	l := &leave{check: inTime, now: s.config.Now}
-	req, err := s.request(l.trace(ctx), d, c)
+	l := &guard.Leave{Check: inTime, Now: s.config.Now}
+	req, err := s.request(l.Trace(ctx), d, c)
 	if err != nil {
 		return nil, connector.NotSent(op, fault.NotSendable, errors.New(s.words(err.Error())))
 	}
@@ -244,8 +245,8 @@ func (s *System) request(ctx context.Context, d *draft, c credentials) (*http.Re
 }
 
 // failed is the error of a call without an answer.
-func (s *System) failed(ctx context.Context, op string, l *leave, err error) error {
-	written, refused := l.written()
+func (s *System) failed(ctx context.Context, op string, l *guard.Leave, err error) error {
+	written, refused := l.Written()
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}

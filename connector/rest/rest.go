@@ -9,7 +9,7 @@
 // where path is a text that begins with a slash or a list of segments, which are
 // encoded; query and headers are objects of texts; body is any JSON value.
 //
-// What is sent leaves by one place, guard.go, which knows whether a byte of the
+// What is sent leaves by one place, package guard, which knows whether a byte of the
 // request was written. Only where none was does an error say ErrNotSent.
 package rest
 
@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/gapless/gapless/connector"
+	"github.com/gapless/gapless/connector/guard"
 	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/mapping"
 )
@@ -35,9 +36,6 @@ const (
 	DefaultStall   = 10 * time.Second
 	DefaultLimit   = 1 << 20
 
-	// idle is how long an unused connection is kept: less than servers do, so that
-	// a request is seldom written into one that the other end has just closed.
-	idle = 4 * time.Second
 	// longestWait bounds what a system can ask for with Retry-After.
 	longestWait = time.Hour
 )
@@ -86,7 +84,7 @@ func New(c Config) (*System, error) {
 	if err := errors.Join(wrong...); err != nil {
 		return nil, fmt.Errorf("rest.New: %w", err)
 	}
-	s := &System{config: c, base: base, transport: newTransport(c.Roots)}
+	s := &System{config: c, base: base, transport: guard.NewTransport(c.Roots)}
 	s.auth = newAuthority(c.Auth, s.transport, c.Now)
 	return s, nil
 }

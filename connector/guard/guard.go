@@ -1,4 +1,8 @@
-package rest
+// Package guard is the one place by which connectors over HTTP send: a request is
+// written only with leave, asked for right before its first byte, and never a
+// second time. Afterwards the leave knows whether a byte was written; only where
+// none was may an error say connector.ErrNotSent.
+package guard
 
 import (
 	"context"
@@ -12,9 +16,14 @@ import (
 	"time"
 )
 
-// newTransport is one that verifies certificates, follows nothing, speaks
-// HTTP/1.1 and writes only through guarded connections.
-func newTransport(roots *x509.CertPool) *http.Transport {
+// idle is how long an unused connection is kept: less than servers do, so that a
+// request is seldom written into one that the other end has just closed.
+const idle = 4 * time.Second
+
+// NewTransport is one that verifies certificates, follows nothing, speaks
+// HTTP/1.1 and writes only requests whose context carries a Leave. Roots sign the
+// certificate of the other end; nil are those of the machine.
+func NewTransport(roots *x509.CertPool) *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	return &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -40,22 +49,22 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 	}
 }
 
-// A leave is the permission to write one request, once. Every connection that the
+// A Leave is the permission to write one request, once. Every connection that the
 // request is given asks it before the first byte.
-type leave struct {
-	check func(now time.Time) error // nil while it may still go out
-	now   func() time.Time
+type Leave struct {
+	Check func(now time.Time) error // nil while it may still go out
+	Now   func() time.Time
 
 	mu      sync.Mutex
 	on      *guardedConn // that the request was written to; nil before
-	refused error        // what check has said
+	refused error        // what Check has said
 }
 
 var errTwice = errors.New("the request was written before: it is not written again")
 
 // ask is asked by a connection before each write. It is nil for the first write,
 // if in time, and for all that follow on the same connection.
-func (l *leave) ask(c *guardedConn) error {
+func (l *Leave) ask(c *guardedConn) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.on == c {
@@ -64,7 +73,7 @@ func (l *leave) ask(c *guardedConn) error {
 	if l.on != nil {
 		return errTwice
 	}
-	if err := l.check(l.now()); err != nil {
+	if err := l.Check(l.Now()); err != nil {
 		l.refused = err
 		return err
 	}
@@ -72,16 +81,16 @@ func (l *leave) ask(c *guardedConn) error {
 	return nil
 }
 
-// written says whether any byte may have left; refused is why none did, nil
+// Written says whether any byte may have left; refused is why none did, nil
 // where the reason is another.
-func (l *leave) written() (written bool, refused error) {
+func (l *Leave) Written() (written bool, refused error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.on != nil, l.refused
 }
 
-// trace hands the leave to the connection that the transport chooses.
-func (l *leave) trace(ctx context.Context) context.Context {
+// Trace hands the leave to the connection that the transport chooses.
+func (l *Leave) Trace(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
 		if c, ok := got.Conn.(*guardedConn); ok {
 			c.arm(l)
@@ -95,10 +104,10 @@ type guardedConn struct {
 	net.Conn
 
 	mu    sync.Mutex
-	leave *leave
+	leave *Leave
 }
 
-func (c *guardedConn) arm(l *leave) {
+func (c *guardedConn) arm(l *Leave) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.leave = l
