@@ -14,6 +14,7 @@ import (
 	"github.com/gapless/gapless/connector/file"
 	"github.com/gapless/gapless/connector/rest"
 	"github.com/gapless/gapless/connector/simulated"
+	"github.com/gapless/gapless/connector/tryton"
 	"github.com/gapless/gapless/flow"
 	"github.com/gapless/gapless/mapping"
 )
@@ -58,6 +59,8 @@ func (c *Connected) open(cat *catalog.Catalog, s *catalog.System, secret func(ca
 		return c.rest(cat, s, secret, now)
 	case "file":
 		return c.file(s.Connector, now)
+	case "tryton":
+		return c.tryton(s.Connector, secret, now)
 	case "simulated":
 		system, err := simulated.New(simulated.Config{
 			Class: connector.Class(s.Connector.Class), Settles: time.Duration(s.Connector.Settles), Now: now,
@@ -91,30 +94,76 @@ func (c *Connected) rest(cat *catalog.Catalog, s *catalog.System, secret func(ca
 		}
 	}
 	var err error
-	if strings.HasPrefix(def.URL, "env:") {
-		if config.URL, err = secret(catalog.SecretRef(def.URL)); err != nil {
-			return fmt.Errorf("url: %w", err)
-		}
+	if config.URL, err = address(def.URL, secret); err != nil {
+		return err
 	}
 	if def.Auth.Secret != "" {
 		if config.Auth.Secret, err = secret(def.Auth.Secret); err != nil {
 			return err
 		}
 	}
-	if def.CA != "" {
-		pem, err := secret(def.CA)
-		if err != nil {
-			return err
-		}
-		if config.Roots = x509.NewCertPool(); !config.Roots.AppendCertsFromPEM([]byte(pem)) {
-			return fmt.Errorf("%s holds no certificate in PEM", def.CA)
-		}
+	if config.Roots, err = roots(def.CA, secret); err != nil {
+		return err
 	}
 	system, err := rest.New(config)
 	if err != nil {
 		return err
 	}
 	c.System, c.Traits, c.Timeout = system, system.Traits(), config.Timeout
+	return nil
+}
+
+// address is one as the catalog writes it: itself, or env:NAME of what holds it.
+func address(text string, secret func(catalog.SecretRef) (string, error)) (string, error) {
+	if !strings.HasPrefix(text, "env:") {
+		return text, nil
+	}
+	value, err := secret(catalog.SecretRef(text))
+	if err != nil {
+		return "", fmt.Errorf("url: %w", err)
+	}
+	return value, nil
+}
+
+// roots are the certificates of a reference; nil where there is none.
+func roots(ref catalog.SecretRef, secret func(catalog.SecretRef) (string, error)) (*x509.CertPool, error) {
+	if ref == "" {
+		return nil, nil
+	}
+	pem, err := secret(ref)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM([]byte(pem)) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", ref)
+	}
+	return pool, nil
+}
+
+func (c *Connected) tryton(def *catalog.ConnectorDefinition, secret func(catalog.SecretRef) (string, error), now func() time.Time) error {
+	config := tryton.Config{
+		ClientConfig: tryton.ClientConfig{Database: def.Database, User: def.User, Timeout: time.Duration(def.Timeout), Limit: def.Limit, Now: now},
+		Settles:      time.Duration(def.Settles), Poll: def.Poll,
+	}
+	var err error
+	if config.URL, err = address(def.URL, secret); err != nil {
+		return err
+	}
+	if config.Password, err = secret(def.Secret); err != nil {
+		return err
+	}
+	if config.Roots, err = roots(def.CA, secret); err != nil {
+		return err
+	}
+	system, err := tryton.New(config)
+	if err != nil {
+		return err
+	}
+	c.System, c.Traits, c.Timeout = system, system.Traits(), cmp.Or(config.Timeout, tryton.DefaultTimeout)
+	if len(def.Poll) > 0 {
+		c.Source = system
+	}
 	return nil
 }
 

@@ -130,7 +130,9 @@ func TestSystemsOfEveryKindAreConnected(t *testing.T) {
 	in, out := t.TempDir(), t.TempDir()
 	cat := guideCatalog(t, "docs/catalog.md",
 		"title: Line reports\n", "title: Line reports\nconnector: {kind: file, folder: \""+in+"\", complete: renamed, messages: [{message: line-report, files: \"*.csv\"}]}\n",
-		"# cross-references/acme-mes-equipment.yaml", "# systems/labels.yaml\nsystem: labels\ntitle: Labels\nroles: [logistics]\nconnector: {kind: file, folder: \""+out+"\"}\n```\n\n```yaml\n# systems/trial.yaml\nsystem: trial\ntitle: Trial\nroles: [erp]\nconnector: {kind: simulated, class: blind, seed: 7, latency: 1ms, troubles: {lost-after: 1000}}\n```\n\n```yaml\n# cross-references/acme-mes-equipment.yaml")
+		"# cross-references/acme-mes-equipment.yaml", "# systems/labels.yaml\nsystem: labels\ntitle: Labels\nroles: [logistics]\nconnector: {kind: file, folder: \""+out+"\"}\n```\n\n```yaml\n# systems/trial.yaml\nsystem: trial\ntitle: Trial\nroles: [erp]\nconnector: {kind: simulated, class: blind, seed: 7, latency: 1ms, troubles: {lost-after: 1000}}\n```\n\n```yaml\n# systems/tryton.yaml\nsystem: tryton\ntitle: Tryton\nroles: [erp]\nconnector: {kind: tryton, url: env:TRYTON, database: erp, user: hub, secret: env:TRYTON_SECRET, timeout: 30s}\n```\n\n```yaml\n# cross-references/acme-mes-equipment.yaml")
+	t.Setenv("TRYTON", "http://127.0.0.1:1")
+	t.Setenv("TRYTON_SECRET", "hunter2")
 	all, err := gapless.Connect(cat, gapless.Secrets(os.Getenv), time.Now)
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +141,7 @@ func TestSystemsOfEveryKindAreConnected(t *testing.T) {
 	for _, c := range all {
 		of[c.Name] = c
 	}
-	if of["acme-mes"].Source == nil || of["acme-mes"].System != nil || of["labels"].System == nil || of["trial"].Traits.Class != connector.Blind {
+	if of["acme-mes"].Source == nil || of["acme-mes"].System != nil || of["labels"].System == nil || of["trial"].Traits.Class != connector.Blind || of["tryton"].Traits.KeyLength != 32 || of["tryton"].Timeout != 30*time.Second || of["tryton"].Source != nil {
 		t.Errorf("%+v", all)
 	}
 	if err := os.WriteFile(filepath.Join(in, "a.csv"), []byte("x"), 0o600); err != nil {

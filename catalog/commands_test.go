@@ -116,7 +116,7 @@ func TestFindingsOfConnectorsAndCommandsNameFileAndLine(t *testing.T) {
 		edit edit
 		want string
 	}{
-		"a kind that there is not":         {edit{system, "kind: rest", "kind: soap"}, system + `:5:3: error: "soap" is none of rest, file, simulated`},
+		"a kind that there is not":         {edit{system, "kind: rest", "kind: soap"}, system + `:5:3: error: "soap" is none of rest, file, simulated, tryton`},
 		"a class that there is not":        {edit{system, "class: findable", "class: sure"}, system + `:7:3: error: "sure" is none of keyed`},
 		"findable without a bound":         {edit{system, "  settles: 30s\n", ""}, "a findable system needs settles"},
 		"no length of time":                {edit{system, "timeout: 10s", "timeout: soon"}, system + `:9:12: error: connector.timeout: "soon" is no length of time`},
@@ -144,6 +144,11 @@ func TestFindingsOfConnectorsAndCommandsNameFileAndLine(t *testing.T) {
 		"what an unknown system is told":   {edit{"codes/unit.yaml", "external: {erp:", "external: {erpp:"}, "system erpp is not in the catalog"},
 		"no connector at all":              {write(system, "system: erp\ntitle: ERP\nroles: [erp]\n"), "warning: system erp has no connector"},
 		"a message of files without a map": {write(system, "system: erp\ntitle: ERP\nroles: [erp]\nconnector: {kind: file, folder: /in, messages: [{message: receipts, files: \"r-*.csv\"}]}\n"), `system erp has no message "receipts"`},
+		"a Tryton without an account":      {write(system, "system: erp\ntitle: ERP\nroles: [erp]\nconnector: {kind: tryton, url: env:ERP_URL, database: erp, secret: env:ERP_SECRET}\n"), "a connector of the kind tryton needs user"},
+		"a Tryton that is keyed":           {write(system, "system: erp\ntitle: ERP\nroles: [erp]\nconnector: {kind: tryton, class: keyed, url: env:ERP_URL, database: erp, user: hub, secret: env:ERP_SECRET}\n"), "the class is findable"},
+		"a Tryton that settles too early":  {write(system, "system: erp\ntitle: ERP\nroles: [erp]\nconnector: {kind: tryton, settles: 30s, url: env:ERP_URL, database: erp, user: hub, secret: env:ERP_SECRET}\n"), "an attempt may take 1m0s, so it can still land after 30s"},
+		"what Tryton does not give":        {write(system, "system: erp\ntitle: ERP\nroles: [erp]\nconnector: {kind: tryton, url: env:ERP_URL, database: erp, user: hub, secret: env:ERP_SECRET, poll: [parties]}\n"), `"parties" is none of orders`},
+		"a poll without a mapping":         {write(system, "system: erp\ntitle: ERP\nroles: [erp]\nconnector: {kind: tryton, url: env:ERP_URL, database: erp, user: hub, secret: env:ERP_SECRET, poll: [orders]}\n"), `system erp has no message "orders"`},
 		"a folder that is missing":         {write(system, "system: erp\ntitle: ERP\nroles: [erp]\nconnector: {kind: file}\n"), "needs a folder"},
 	} {
 		t.Run(name, func(t *testing.T) {

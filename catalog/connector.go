@@ -33,6 +33,11 @@ type ConnectorDefinition struct {
 	Auth    AuthDefinition       `yaml:"auth"`
 	Answers []mapping.AnswerRule `yaml:"answers"` // behind those of each command
 
+	Database string    `yaml:"database"` // of a Tryton server
+	User     string    `yaml:"user"`     // that the hub is there
+	Secret   SecretRef `yaml:"secret"`   // the user's password
+	Poll     []string  `yaml:"poll"`     // messages that are fetched from it: some of TrytonMessages
+
 	Folder   string        `yaml:"folder"`   // of files
 	Messages []FileMessage `yaml:"messages"` // that files of the folder are; none where it is only written to
 	Complete string        `yaml:"complete"` // how a file is known to be complete: one of CompleteRules; "" is stable
@@ -73,7 +78,12 @@ type AuthDefinition struct {
 }
 
 // ConnectorKinds is the closed list of connectors.
-func ConnectorKinds() []string { return []string{"rest", "file", "simulated"} }
+func ConnectorKinds() []string { return []string{"rest", "file", "simulated", "tryton"} }
+
+// TrytonMessages are what can be fetched from a Tryton server.
+func TrytonMessages() []string {
+	return []string{"orders", "products", "units", "locations", "shipments", "inventories"}
+}
 
 // AuthKinds is the closed list of ways to say who the hub is.
 func AuthKinds() []string { return []string{"none", "key", "basic", "oauth2-client-credentials"} }
@@ -157,8 +167,11 @@ func (l *loader) connector(d *document, c *ConnectorDefinition) {
 		return true
 	}
 	known := oneOf("kind", c.Kind, ConnectorKinds())
-	if c.Kind == "file" && c.Class == "" {
+	switch {
+	case c.Kind == "file" && c.Class == "":
 		c.Class = "keyed"
+	case c.Kind == "tryton":
+		c.Class, c.Settles = cmp.Or(c.Class, "findable"), cmp.Or(c.Settles, trytonSettles)
 	}
 	if oneOf("class", c.Class, []string{"keyed", "findable", "blind"}) && c.Class == "findable" && c.Settles == 0 {
 		wrong("class", "Add settles: how long the system, its queues and proxies may still hold a request.", "a findable system needs settles: until then an attempt can still land")
@@ -181,19 +194,23 @@ func (l *loader) connector(d *document, c *ConnectorDefinition) {
 
 // connectorKind checks what one kind needs, and what belongs to others.
 func (l *loader) connectorKind(d *document, c *ConnectorDefinition, wrong func(at, remedy, message string, args ...any)) {
-	rest, file := c.Kind == "rest", c.Kind == "file"
+	rest, file, tryton := c.Kind == "rest", c.Kind == "file", c.Kind == "tryton"
 	for _, part := range []struct {
 		at     string
 		given  bool
 		belong bool
 	}{
-		{"url", c.URL != "", rest},
-		{"timeout", c.Timeout != 0, rest},
+		{"url", c.URL != "", rest || tryton},
+		{"timeout", c.Timeout != 0, rest || tryton},
 		{"stall", c.Stall != 0, rest},
-		{"limit", c.Limit != 0, rest},
-		{"ca", c.CA != "", rest},
+		{"limit", c.Limit != 0, rest || tryton},
+		{"ca", c.CA != "", rest || tryton},
 		{"auth", c.Auth.Kind != "", rest},
 		{"answers", len(c.Answers) > 0, rest},
+		{"database", c.Database != "", tryton},
+		{"user", c.User != "", tryton},
+		{"secret", c.Secret != "", tryton},
+		{"poll", len(c.Poll) > 0, tryton},
 		{"folder", c.Folder != "", file},
 		{"messages", len(c.Messages) > 0, file},
 		{"complete", c.Complete != "", file},
@@ -213,8 +230,40 @@ func (l *loader) connectorKind(d *document, c *ConnectorDefinition, wrong func(a
 		l.restAuth(d, c.Auth, wrong)
 	case file:
 		l.fileFolder(c, wrong)
+	case tryton:
+		l.restAddress(d, "url", c.URL)
+		l.tryton(c, wrong)
 	default:
 		l.simulatedTroubles(c.Troubles, wrong)
+	}
+}
+
+// Defaults of the connector tryton.
+const (
+	trytonTimeout = Period(time.Minute)
+	trytonSettles = Period(2 * time.Minute)
+)
+
+// tryton checks what a Tryton server is reached by.
+func (l *loader) tryton(c *ConnectorDefinition, wrong func(at, remedy, message string, args ...any)) {
+	for _, part := range []struct{ at, value string }{{"database", c.Database}, {"user", c.User}, {"secret", string(c.Secret)}} {
+		if part.value == "" {
+			wrong("", "Add it.", "a connector of the kind tryton needs %s", part.at)
+		}
+	}
+	if c.Class != "findable" {
+		wrong("class", "Write findable, or leave it out.", "Tryton knows no key of ours, and shows what carries one: the class is findable")
+	}
+	if c.KeyCarrier != "" || c.KeyLength != 0 {
+		wrong("", "Take key-carrier and key-length out.", "where the key goes, the connector tryton knows")
+	}
+	if timeout := cmp.Or(c.Timeout, trytonTimeout); c.Settles <= timeout {
+		wrong("settles", "Write more than the timeout: what an attempt has begun lands as late.", "an attempt may take %s, so it can still land after %s", time.Duration(timeout), time.Duration(c.Settles))
+	}
+	for i, m := range c.Poll {
+		if !slices.Contains(TrytonMessages(), m) {
+			wrong(fmt.Sprintf("poll[%d]", i), "Write one of "+strings.Join(TrytonMessages(), ", ")+".", "%.80q is none of %s", m, strings.Join(TrytonMessages(), ", "))
+		}
 	}
 }
 
@@ -314,6 +363,11 @@ func (l *loader) lintConnectors() {
 		for i, m := range s.Connector.Messages {
 			if _, ok := l.catalog.Message(s.System, m.Message); !ok && m.Message != "" && !l.unreadable[m.Message] {
 				l.errorAt(l.document("systems", s.System), fmt.Sprintf("connector.messages[%d]", i), "Write its mapping, or correct the name.", "system %s has no message %.80q", s.System, m.Message)
+			}
+		}
+		for i, m := range s.Connector.Poll {
+			if _, ok := l.catalog.Message(s.System, m); !ok && !l.unreadable[m] {
+				l.errorAt(l.document("systems", s.System), fmt.Sprintf("connector.poll[%d]", i), "Write its mapping, or take it out.", "system %s has no message %.80q", s.System, m)
 			}
 		}
 	}

@@ -66,9 +66,7 @@ func (m move) lot() string {
 func orderFields(lines ...string) []string {
 	fields := []string{"number", "state", "location", "_timestamp"}
 	for _, l := range lines {
-		for _, field := range []string{"state", "quantity", "product.code", "uom.symbol", "lot.number", "from_location.code", "to_location.code"} {
-			fields = append(fields, l+"."+field)
-		}
+		fields = append(fields, lineFields(l)...)
 	}
 	return fields
 }

@@ -62,6 +62,7 @@ type Config struct {
 	Settles      time.Duration // 0 is DefaultSettles; more than Timeout
 	Poll         []string      // what Source fetches: some of Messages; none where it fetches nothing
 	Overlap      time.Duration // how far a poll looks back behind the last one; 0 is DefaultOverlap
+	Lookback     time.Duration // how far the first poll looks back for postings; 0 is DefaultLookback
 }
 
 // A System is one Tryton database. It is a connector.System, Source, Stater and
@@ -76,6 +77,7 @@ type System struct {
 // names everything that is wrong, and no secret.
 func New(c Config) (*System, error) {
 	c.Timeout, c.Settles, c.Overlap = cmp.Or(c.Timeout, DefaultTimeout), cmp.Or(c.Settles, DefaultSettles), cmp.Or(c.Overlap, DefaultOverlap)
+	c.Lookback = cmp.Or(c.Lookback, DefaultLookback)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -84,8 +86,8 @@ func New(c Config) (*System, error) {
 	if c.Settles <= c.Timeout {
 		wrong = append(wrong, fmt.Errorf("settles %s is not more than the timeout %s: what an attempt has begun can land as late", c.Settles, c.Timeout))
 	}
-	if c.Overlap < 0 {
-		wrong = append(wrong, errors.New("overlap is more than zero"))
+	if c.Overlap < 0 || c.Lookback < 0 {
+		wrong = append(wrong, errors.New("overlap and lookback are more than zero"))
 	}
 	for _, message := range c.Poll {
 		if !slices.Contains(Messages(), message) {
