@@ -64,6 +64,7 @@ type Catalog struct {
 	mappings        map[messageName]*Message
 	plans           map[string]*transaction.Plan
 	plansOn         map[string][]*transaction.Plan // by event type
+	collecting      map[collectedAt]transaction.Collecting
 	planDigests     map[string]string
 	soleFillers     map[filledRole]string // systems that alone have a role at a plant
 	commands        map[messageName]*Command

@@ -75,6 +75,12 @@ func reactionChanges(name string, was, is transaction.Reaction) []string {
 	if added := without(roles(is), roles(was)); len(added) > 0 {
 		tell("commands %s too: a transaction that moves gets its steps there.", strings.Join(added, ", "))
 	}
+	if was.Collect == nil && is.Collect != nil {
+		tell("collects from now on: what comes is performed together; what has a step keeps it.")
+	}
+	if was.Collect != nil && is.Collect == nil {
+		tell("collects no longer: what has gathered is performed at once.")
+	}
 	types := func(r transaction.Reaction) []string { return slices.Concat(r.On, r.From) }
 	if gone := without(types(was), types(is)); len(gone) > 0 {
 		tell("does not follow %s any more: %s", strings.Join(gone, ", "), cannotMove)

@@ -50,6 +50,10 @@ func (l *loader) lintPlans() {
 			r, at := def.Reactions[name], "reactions."+name
 			l.reportedTypes(d, at+".on", r.On)
 			l.reportedTypes(d, at+".from", r.From)
+			if r.Collect != nil {
+				l.reportedTypes(d, at+".collect.until", r.Collect.Until)
+				l.endless(d, at+".collect", r.Collect.Within, r.Collect.Until)
+			}
 			for i, kind := range r.Lanes {
 				l.knownKind(d, fmt.Sprintf("%s.lanes[%d]", at, i), kind)
 			}
@@ -191,6 +195,7 @@ func (l *loader) lintPlants() {
 			l.lintMode(d, name, p.Reactions[name])
 		}
 	}
+	l.lintCollects()
 }
 
 // commandedRoles checks that it is clear which system of a plant has each role that

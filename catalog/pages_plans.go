@@ -62,6 +62,15 @@ func writePlanDiagram(b *strings.Builder, def *transaction.PlanDefinition) {
 			events[typ] = true
 			fmt.Fprintf(b, "  %s --> %s\n", alias("e_", typ), alias("r_", name))
 		}
+		if r.Collect != nil {
+			for _, typ := range r.Collect.Until {
+				if !events[typ] {
+					fmt.Fprintf(b, "  %s([\"%s\"])\n", alias("e_", typ), typ)
+				}
+				events[typ] = true
+				fmt.Fprintf(b, "  %s -. closes .-> %s\n", alias("e_", typ), alias("r_", name))
+			}
+		}
 		for _, role := range roles(r) {
 			if !performers[role] {
 				fmt.Fprintf(b, "  %s[(\"%s\")]\n", alias("s_", role), role)
@@ -85,6 +94,9 @@ func writeReaction(b *strings.Builder, key, name string, r transaction.Reaction)
 	fmt.Fprintf(b, "\n### %s\n\n", name)
 	if r.Do != nil {
 		fmt.Fprintf(b, "Because of each %s the %s performs `%s`%s.", strings.ReplaceAll(coded(r.On), ", ", " or "), r.Do.System, r.Do.Command, within)
+		if r.Collect != nil {
+			b.WriteString(" " + collectText(r.Collect))
+		}
 		switch {
 		case r.Amend != nil && r.Amend.With == transaction.WithDelta:
 			fmt.Fprintf(b, " What is corrected after it was applied is amended by `%s` with the difference.", r.Amend.Command)

@@ -30,6 +30,10 @@ type PlantDefinition struct {
 	// live, by "plan/reaction", or by "plan" for all others of it. Live where it
 	// says nothing.
 	Reactions map[string]transaction.Mode `yaml:"reactions"`
+
+	// Collect is how the plant collects the events of reactions that do, by
+	// "plan/reaction"; as the plan says where it says nothing.
+	Collect map[string]Collected `yaml:"collect"`
 }
 
 // A Filled says which system has a role at the plant, and when.

@@ -85,6 +85,8 @@ var (
 	AnswerUnread   = &Reason{"answer_unreadable", Operations, "system has answered what cannot be read", "Look at the answer that is kept with the attempt; correct the address or the answer rules of the connector."}
 	StepUndecided  = &Reason{"step_undecided", Operations, "nobody can tell whether the system has done it", "Look at the system for the document; state what you have found (`applied` with its number, or `absent`)."}
 	StepHeld       = &Reason{"step_held", Business, "plan does not say what to do now", "Read in the detail what has happened; do at the system what is right and waive the step with a reason, or let it go out after all by resuming it."}
+	StepOverdue    = &Reason{"step_overdue", Operations, "step was not done in time", "See in the trace what it waits for, a system or a person, and help it there. It goes on as if nothing were: it is done late, and this ends by itself."}
+	ExpectMissed   = &Reason{"expectation_missed", Operations, "what was to follow an event has not come in time", "Find out at whoever reports it why it is missing, and have it reported; it ends by itself when it comes, or when the event is reversed."}
 	NotSentInTime  = &Reason{"not_sent_in_time", Heals, "attempt's time had passed before it was sent", "Nothing to do, nothing was sent and the next attempt follows; where it comes often, the hub has too little to run on."}
 	NotSendable    = &Reason{"not_sendable", Definition, "request of the command cannot be sent", "Correct the mapping of the command or the connector of the system, and release it."}
 	ContentChanged = &Reason{"content_changed", Definition, "command went out before with other content", "Look at what changed between the two (a mapping, a cross-reference), find out at the system whether the first was done, and state it; the same key is never sent with other content."}
@@ -104,7 +106,7 @@ func Reasons() []*Reason {
 		TransitionInvalid, OpenHold, PolicyForbids, PolicyDisputes, PolicyFailed, PoisonedMessage,
 		PeriodClosed, AccountingClosed, StockInsufficient, LotMissing, LotExpired, MasterDataMissing, UnitRefused, PrecisionRefused,
 		AccessDenied, RecordLocked, ChangedMeanwhile, WrongState, SessionExpired, CredentialsRefused, UnclassifiedRefusal,
-		SystemDown, AnswerLost, AnswerUnread, StepUndecided, StepHeld, NotSentInTime, NotSendable, ContentChanged, PlanChanged, RoleUnresolved,
+		SystemDown, AnswerLost, AnswerUnread, StepUndecided, StepHeld, StepOverdue, ExpectMissed, NotSentInTime, NotSendable, ContentChanged, PlanChanged, RoleUnresolved,
 	}
 }
 

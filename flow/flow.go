@@ -99,6 +99,7 @@ func (f *Flow) Run(ctx context.Context) error {
 		for _, p := range f.performers {
 			performing.Go(func() { p.run(ctx) })
 		}
+		performing.Go(func() { f.keepTime(ctx) })
 		f.heal(ctx) // returns when ctx ends
 		performing.Wait()
 	}

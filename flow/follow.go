@@ -53,6 +53,11 @@ func (d *decision) follow(drafts []ledger.Draft) (ledger.Following, error) {
 			return ledger.Following{}, err
 		}
 	}
+	for _, w := range d.e.Windows {
+		if err := f.end(w); err != nil {
+			return ledger.Following{}, err
+		}
+	}
 	for i := range drafts {
 		if err := f.note(&drafts[i], d.w.Last+int64(i)+1); err != nil {
 			return ledger.Following{}, err
@@ -105,8 +110,7 @@ func (f *follower) settle(s *ledger.Settlement) error {
 		return nil // it has moved on since, or is settled already
 	}
 	f.out.Settled = append(f.out.Settled, *s)
-	name, home, _ := strings.Cut(planOf(s.Transaction), "@")
-	plan, ok := f.d.cat.Plan(name)
+	plan, home, ok := planAndHome(f.d.cat, s.Transaction)
 	if !ok {
 		f.orphan(&step, s)
 		return nil
@@ -198,7 +202,7 @@ func (f *follower) next() (ledger.Following, error) {
 		}
 		f.out.Transactions = append(f.out.Transactions, ledger.Transaction{
 			Plan: planOf(id), Object: in.now.Key, Plant: in.plant, Version: f.d.cat.PlanDigest(in.plan.Name()), State: state, Complete: after.Complete,
-			Expectations: expectations(in.before.Open, after.Open),
+			Expectations: expectations(in.before.Open, &after), Windows: windows(in.before.Bundles, after.Bundles),
 		})
 		for _, s := range transaction.Changes(in.before, after) {
 			f.step(id, in, &s)
@@ -222,8 +226,9 @@ func (f *follower) stuck(step string) bool {
 }
 
 // expectations are those that open, and those that are open no longer.
-func expectations(before, after []transaction.Expected) []ledger.Expectation {
+func expectations(before []transaction.Expected, now *transaction.Instance) []ledger.Expectation {
 	var all []ledger.Expectation
+	after := now.Open
 	for _, e := range after {
 		if !slices.Contains(before, e) {
 			all = append(all, ledger.Expectation{Name: e.Name, Cause: e.Since, Within: e.Within})
@@ -231,7 +236,7 @@ func expectations(before, after []transaction.Expected) []ledger.Expectation {
 	}
 	for _, e := range before {
 		if !slices.Contains(after, e) {
-			all = append(all, ledger.Expectation{Name: e.Name, Cause: e.Since, Within: e.Within, Met: true})
+			all = append(all, ledger.Expectation{Name: e.Name, Cause: e.Since, Within: e.Within, Met: true, How: met(now, e)})
 		}
 	}
 	return all
@@ -244,7 +249,7 @@ func (f *follower) step(id string, in *instance, s *transaction.Step) {
 	}
 	step := ledger.Step{
 		Key: s.Key, Transaction: id, Object: in.now.Key, Plant: plant, Reaction: s.Reaction, Role: s.Role, System: s.System, Command: s.Command,
-		Cause: s.Cause, Basis: s.Basis, Amends: s.Amends, Wanted: s.Wanted, Lanes: s.Lanes, Within: in.plan.Within(s.Reaction),
+		Cause: s.Cause, Basis: s.Basis, Amends: s.Amends, Wanted: s.Wanted, Members: s.Statements(), Lanes: s.Lanes, Within: in.plan.Within(s.Reaction),
 		Status: ledger.StepStatus(s.Status), Position: causePosition(in, s),
 	}
 	known, ok := f.d.w.Steps[s.Key]
@@ -308,6 +313,9 @@ func (d *decision) world(in *instance) transaction.World {
 		Resolve: func(role, plant string, at time.Time) (string, bool) { return d.cat.RoleSystem(role, plant, at) },
 		Mode: func(reaction, plant string) transaction.Mode {
 			return d.cat.ReactionMode(in.plan.Name(), reaction, plant)
+		},
+		Collect: func(reaction, plant string) (transaction.Collecting, bool) {
+			return d.cat.Collecting(in.plan.Name(), reaction, plant)
 		},
 	}
 }

@@ -81,12 +81,18 @@ func (f *Flow) canonicalCommand(ctx context.Context, s *ledger.Step, cause *ledg
 	if s.Wanted != "" {
 		command["wanted"] = s.Wanted
 	}
+	if failed := f.collected(ctx, command, s, cause); failed != nil {
+		return nil, failed
+	}
 	if s.Basis != "" {
 		basis, failed := f.eventOf(ctx, s.Basis)
 		if failed != nil {
 			return nil, failed
 		}
 		document := eventDocument(basis)
+		if basis.Change == event.Reversal { // a member that came back after it was taken back
+			document = withoutData(basis)
+		}
 		if s.Amends != "" {
 			if document["documents"], failed = f.documentsOf(ctx, s.Amends); failed != nil {
 				return nil, failed

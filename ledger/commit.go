@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,6 +53,7 @@ type transaction struct {
 	wanted []string           // waits that this commit may satisfy
 
 	following  following
+	awaited    awaited
 	endedSteps []ended // steps whose exceptions this commit resolves
 }
 
@@ -66,7 +68,7 @@ type ended struct {
 // that two nodes on one database never wait for each other in a circle.
 var writeOrder = [...]*table{
 	messagesTable, contentsTable, inboxTable, eventsTable, eventKeysTable, objectEventsTable, objectsTable, relationsTable,
-	factsTable, referenceTable, crossReferencesTable, transactionsTable, expectationsTable, stepsTable, commandKeysTable, attemptsTable,
+	factsTable, referenceTable, crossReferencesTable, transactionsTable, expectationsTable, timersTable, stepsTable, stepMembersTable, commandKeysTable, attemptsTable,
 	documentsTable, exceptionsTable, waitsTable, actsTable, auditTable, feedsTable, commitsTable,
 }
 
@@ -92,7 +94,7 @@ func (c *committer) try(ctx context.Context, b *batch) (later []*item, err error
 	t := &transaction{
 		session: c.session, ledger: c.ledger, batch: b, now: start.UnixMicro(), feeds: map[string]*feed{}, rows: map[*table][][]any{},
 		states: map[event.Ref]bool{}, inbox: map[string]bool{}, keys: map[string]bool{},
-		raised: map[string][]any{}, waits: map[string][][]any{}, following: newFollowing(),
+		raised: map[string][]any{}, waits: map[string][][]any{}, following: newFollowing(), awaited: newAwaited(),
 	}
 	later, done, err := t.run(ctx)
 	if err != nil || done {
@@ -281,6 +283,9 @@ func (t *transaction) apply(e *Entry, key string, d *Decision) (Result, error) {
 	m.Version = t.version(m, d)
 	f := t.feeds[m.Plant]
 	known := t.w.Inbox[m.Key()]
+	for _, w := range e.Windows { // whatever becomes of it: it was told
+		t.awaited.end(WindowTimer, windowKey(w.Transaction, w.Bundle))
+	}
 	result := Result{Outcome: d.Outcome, Message: m.StatementID(), Plant: m.Plant, Fault: d.Fault, Recorded: known.Recorded}
 	if d.Outcome == Duplicate || d.Outcome == Again || d.Same {
 		result.Events, result.Position = t.standing(m.Key())
@@ -538,6 +543,9 @@ func (t *transaction) addMasterData(d, previous *Draft, at int64) {
 // write sends the gathered rows, table by table. The last is the batch's own id, by
 // which a lost COMMIT answer is looked up.
 func (t *transaction) write(ctx context.Context) error {
+	if err := errors.Join(t.endLate(ctx), t.writeTimers(ctx)); err != nil {
+		return err
+	}
 	t.addFollowing()
 	t.addStates()
 	t.closeLinks()

@@ -32,6 +32,8 @@ type Entry struct {
 	Needs []event.Ref
 	// Settlements are steps whose end the message tells.
 	Settlements []Settlement
+	// Windows are bundles whose time is over, as the message tells.
+	Windows []WindowEnd
 }
 
 // defers notes what an entry that is put off is about, so that nothing overtakes it.
@@ -159,6 +161,7 @@ type Working struct {
 	Transactions map[string]Transaction // by id; absent = not begun
 	Steps        map[string]Step        // by key: those of the transactions, and those that settlements name
 
+	timers   map[string]Timer     // by id: those of turns that are still there
 	attempts map[string][]Attempt // by step: those of which no end is known
 	due      map[string]int64     // by step: when the lane that it heads is due
 }
@@ -168,7 +171,7 @@ func newWorking() *Working {
 	return &Working{
 		Inbox: map[string]Inbox{}, Versions: map[string]map[string]int{}, Statements: map[string]Statement{},
 		ByMessage: map[string][]string{}, Objects: map[event.Ref]Object{}, Satisfied: map[string]bool{},
-		Transactions: map[string]Transaction{}, Steps: map[string]Step{}, attempts: map[string][]Attempt{}, due: map[string]int64{},
+		Transactions: map[string]Transaction{}, Steps: map[string]Step{}, timers: map[string]Timer{}, attempts: map[string][]Attempt{}, due: map[string]int64{},
 	}
 }
 

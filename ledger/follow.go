@@ -32,12 +32,13 @@ func newFollowing() following {
 }
 
 // A turn is what a node says of its attempts besides their outcome: that they
-// begin, or that they ended and nothing is known.
+// begin, or that they ended and nothing is known; and of what did not come in time.
 type turn struct {
 	plant  string
 	node   string
 	begins []Begin
 	stops  []Stop
+	late   []Late
 	begun  []Begun // the answer, one for each of begins
 }
 
@@ -92,6 +93,11 @@ func (t *transaction) loadFollowing(ctx context.Context, s *touched) error {
 			for _, s := range it.turn.stops {
 				steps = append(steps, s.Step)
 			}
+			for i := range it.turn.late {
+				if x := &it.turn.late[i]; x.Kind == StepTimer {
+					steps = append(steps, x.About)
+				}
+			}
 		}
 	}
 	for _, list := range []*[]string{&transactions, &steps} {
@@ -103,6 +109,7 @@ func (t *transaction) loadFollowing(ctx context.Context, s *touched) error {
 		t.loadSteps(ctx, "c.transaction_id", transactions),
 		t.loadSteps(ctx, "c.key", steps),
 		t.loadAttempts(ctx, steps),
+		t.loadTimers(ctx),
 		t.loadDue(ctx, steps))
 }
 
@@ -123,20 +130,20 @@ func (t *transaction) loadTransactions(ctx context.Context, ids []string) error 
 }
 
 const stepColumns = `c.key, c.recorded, c.transaction_id, c.plant, c.system, c.status, c.attempts, c.digest, c.changed,
-	s.object, s.reaction, s.role, s.command, s.cause, s.position, s.basis, s.amends, s.wanted, s.lanes, s.deadline`
+	s.object, s.reaction, s.role, s.command, s.cause, s.position, s.basis, s.amends, s.wanted, s.lanes, s.deadline, s.members`
 
 const stepJoin = " from command_keys c join steps s on s.key = c.key and s.recorded = c.recorded "
 
 func scanStep(r Row, more ...any) (Step, error) {
 	var s Step
 	var recorded, changed, deadline int64
-	var lanes string
+	var lanes, members string
 	err := r.Scan(append([]any{
 		&s.Key, &recorded, &s.Transaction, &s.Plant, &s.System, &s.Status, &s.Attempts, &s.Digest, &changed,
-		&s.Object, &s.Reaction, &s.Role, &s.Command, &s.Cause, &s.Position, &s.Basis, &s.Amends, &s.Wanted, &lanes, &deadline,
+		&s.Object, &s.Reaction, &s.Role, &s.Command, &s.Cause, &s.Position, &s.Basis, &s.Amends, &s.Wanted, &lanes, &deadline, &members,
 	}, more...)...)
 	s.Recorded, s.Changed, s.Deadline = fromMicros(recorded), fromMicros(changed), fromMicros(deadline)
-	s.Lanes = refsOf(lanes)
+	s.Lanes, s.Members = refsOf(lanes), strings.Fields(members)
 	return s, err
 }
 
@@ -197,10 +204,11 @@ func (t *transaction) follow(f *feed, e *Entry, d *Decision) {
 		if before, ok := t.following.transactions[x.ID()]; ok { // by an earlier entry of this commit
 			x.Expectations = newestExpectations(before.Expectations, x.Expectations)
 		}
+		t.awaitTransaction(f, m.Principal, &x)
 		t.w.Transactions[x.ID()], t.following.transactions[x.ID()] = x, x
 	}
 	for i := range d.Following.Steps {
-		t.moveStep(f, d.Following.Steps[i])
+		t.moveStep(f, m.Principal, d.Following.Steps[i])
 	}
 	for _, end := range d.Following.Resolved {
 		t.endStep(f, m.Principal, end)
@@ -244,7 +252,7 @@ func (t *transaction) noteAttempt(a Attempt) {
 }
 
 // moveStep adds a step, or moves one to another status.
-func (t *transaction) moveStep(f *feed, s Step) {
+func (t *transaction) moveStep(f *feed, principal string, s Step) {
 	known, ok := t.w.Steps[s.Key]
 	at := fromMicros(f.tick(t.now))
 	if ok {
@@ -259,6 +267,7 @@ func (t *transaction) moveStep(f *feed, s Step) {
 		}
 		t.following.fresh[s.Key] = true
 	}
+	t.awaitStep(f, principal, known.Status, &s)
 	t.w.Steps[s.Key], t.following.moved[s.Key] = s, true
 }
 
@@ -307,6 +316,9 @@ func (t *transaction) take(it *item) {
 	it.turn.begun = make([]Begun, len(it.turn.begins))
 	for i := range it.turn.stops {
 		t.stop(f, it.turn.node, &it.turn.stops[i])
+	}
+	for i := range it.turn.late {
+		t.raiseLate(f, it.turn.node, &it.turn.late[i])
 	}
 	for i := range it.turn.begins {
 		it.turn.begun[i] = t.begin(&it.turn.begins[i], it.turn.node)
@@ -383,7 +395,7 @@ func (t *transaction) stop(f *feed, node string, x *Stop) {
 // writeFollowing writes the rows about transactions and steps, and puts the lanes
 // in order.
 func (t *transaction) writeFollowing(ctx context.Context) error {
-	if err := t.moveLanes(ctx); err != nil {
+	if err := errors.Join(t.moveLanes(ctx), t.keepDue(ctx)); err != nil {
 		return err
 	}
 	for _, end := range t.endedSteps {
@@ -415,6 +427,9 @@ func (t *transaction) addFollowing() {
 		s := t.w.Steps[key]
 		if t.following.fresh[key] {
 			t.add(stepsTable, stepRow(&s))
+			for _, statement := range s.Members {
+				t.add(stepMembersTable, []any{statement, s.Key})
+			}
 		}
 		t.add(commandKeysTable, []any{s.Key, micros(s.Recorded), s.Transaction, s.Plant, s.System, string(s.Status), int64(s.Attempts), s.Digest, micros(s.Changed)})
 	}
@@ -435,6 +450,6 @@ func stepRow(s *Step) []any {
 	slices.Sort(lanes)
 	return []any{
 		s.Key, micros(s.Recorded), s.Transaction, s.Plant, s.Reaction, s.Role, s.System, s.Command, string(s.Object),
-		s.Cause, s.Position, s.Basis, s.Amends, s.Wanted, strings.Join(lanes, "\n"), micros(s.Deadline),
+		s.Cause, s.Position, s.Basis, s.Amends, s.Wanted, strings.Join(lanes, "\n"), micros(s.Deadline), strings.Join(s.Members, "\n"),
 	}
 }

@@ -39,6 +39,9 @@ func (t *transaction) touches() touched {
 		for _, x := range e.Settlements {
 			s.transactions = append(s.transactions, x.Transaction)
 		}
+		for _, w := range e.Windows {
+			s.transactions = append(s.transactions, w.Transaction)
+		}
 		for i := range e.Drafts {
 			d := &e.Drafts[i]
 			s.keys = append(s.keys, d.Key)
@@ -95,6 +98,11 @@ func (t *transaction) lockKeys(ctx context.Context, s *touched) error {
 		}
 	}
 	for _, it := range t.batch.items { // what may end a wait of another plant
+		if it.turn != nil {
+			for i := range it.turn.late {
+				locks = append(locks, lockOf(it.turn.late[i].Transaction))
+			}
+		}
 		if it.entry == nil {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -190,6 +191,30 @@ func (l *Ledger) Event(ctx context.Context, id string) (StoredEvent, error) {
 		}
 	}
 	return StoredEvent{}, fault.New("ledger.Event", fault.NotFound, "event", "no event %s is on record", id)
+}
+
+// Newests are those of the statements that are the newest of their key, by id, without
+// facts.
+func (l *Ledger) Newests(ctx context.Context, ids []string) (map[string]Draft, error) {
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		key, _, err := event.ParseStatementID(id)
+		if err != nil {
+			return nil, fault.Wrap("ledger.Newests", fault.InvalidRequest, "event", err)
+		}
+		keys[i] = key
+	}
+	all := map[string]Draft{}
+	query := "select " + eventColumns + " from event_keys k join events e on e.plant = k.plant and e.position = k.position and e.recorded = k.recorded where " +
+		l.store.dialect.isIn("k.key", "$1")
+	err := l.each(ctx, query, []any{l.store.dialect.list(keys)}, func(r Row) error {
+		d, err := scanEvent(r)
+		if id := d.ID(); slices.Contains(ids, id) {
+			all[id] = d
+		}
+		return err
+	})
+	return all, err
 }
 
 // Statements are all statements under an event key, oldest first: what was said

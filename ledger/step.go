@@ -55,6 +55,7 @@ type Step struct {
 	Basis       string    `json:"basis,omitempty"`  // id of the statement that it starts from
 	Amends      string    `json:"amends,omitempty"` // key of the step that it amends or undoes
 	Wanted      string    `json:"wanted,omitempty"`
+	Members     []string  `json:"members,omitempty"` // ids of the statements that it performs together; nil where that is its cause alone
 	Lanes       []event.Ref
 	Within      time.Duration `json:"-"` // from recording to its deadline; 0 for none
 	Status      StepStatus    `json:"status"`
@@ -87,6 +88,7 @@ type Transaction struct {
 	State        []byte // the plan's own; nil for one that is not yet on record
 	Complete     bool
 	Expectations []Expectation // that the entry opens, or that are no longer open
+	Windows      []Window      // the same for what it gathers until a time
 }
 
 // ID names the transaction.
@@ -108,7 +110,8 @@ type Expectation struct {
 	Cause  string        `json:"cause"` // id of the statement after which it is expected
 	Within time.Duration `json:"-"`     // from recording
 	Met    bool          `json:"met"`
-	Due    time.Time     `json:"due"` // filled in by the ledger
+	How    string        `json:"how,omitempty"` // with Met: what ended it
+	Due    time.Time     `json:"due"`           // filled in by the ledger
 }
 
 // AttemptOutcome says what became of an attempt.

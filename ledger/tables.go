@@ -80,9 +80,13 @@ var (
 		columns:  concat(texts("transaction_id", "name", "cause", "plant"), numbers("due"), texts("state")),
 		conflict: "on conflict (transaction_id, name, cause) do update set state = excluded.state",
 	}
-	stepsTable = &table{name: "steps", columns: concat(
+	timersTable = &table{
+		name: "timers", columns: concat(texts("kind", "about", "transaction_id", "name", "cause", "plant"), numbers("due")), conflict: "on conflict do nothing",
+	}
+	stepMembersTable = &table{name: "step_members", columns: texts("statement", "step"), conflict: "on conflict do nothing"}
+	stepsTable       = &table{name: "steps", columns: concat(
 		texts("key"), numbers("recorded"), texts("transaction_id", "plant", "reaction", "role", "system", "command", "object",
-			"cause"), numbers("position"), texts("basis", "amends", "wanted", "lanes"), numbers("deadline"))}
+			"cause"), numbers("position"), texts("basis", "amends", "wanted", "lanes"), numbers("deadline"), texts("members"))}
 	commandKeysTable = &table{
 		name: "command_keys",
 		columns: concat(texts("key"), numbers("recorded"), texts("transaction_id", "plant", "system", "status"), numbers("attempts"),
@@ -119,6 +123,7 @@ const (
 	exceptionState      = 5
 	exceptionEnded      = 14
 	exceptionResolution = 15
+	exceptionAbout      = 16
 )
 
 // FactVersion is the version of the way facts are made of events. A new way is

@@ -41,6 +41,7 @@ type Instance struct {
 	Home     string     `json:"home,omitempty"`     // the plant whose ledger it stands in; "" for the plan's own home
 	Events   []Noted    `json:"events,omitempty"`   // in fold order: by ordering, then position
 	Steps    []Step     `json:"steps,omitempty"`    // in the order in which they were decided; none is ever taken out
+	Bundles  []Bundle   `json:"bundles,omitempty"`  // of reactions that collect, in the order in which they were opened; none is ever taken out
 	Open     []Expected `json:"open,omitempty"`     // what is expected and has not come, by name
 	Complete bool       `json:"complete,omitempty"` // as of the last Next; a later event may open it again
 	Arrivals int        `json:"arrivals,omitempty"` // how many notes changed it
@@ -73,14 +74,16 @@ type Step struct {
 	Plant     string      `json:"plant,omitempty"`  // for which the role was resolved
 	System    string      `json:"system,omitempty"` // it keeps the one that it was resolved to; "" where none was yet
 	Command   string      `json:"command,omitempty"`
-	Event     string      `json:"event"`            // key of the event that caused it
-	Cause     string      `json:"cause"`            // statement id of that event
-	Ordering  string      `json:"ordering"`         // of the cause: within a lane the smaller goes first, then the one decided first
-	Basis     string      `json:"basis,omitempty"`  // amend, undo: statement id of what was applied; ensure: of the event that decides the status
-	Amends    string      `json:"amends,omitempty"` // key of the applied step that it amends or undoes; see Instance.Behind
-	Wanted    string      `json:"wanted,omitempty"` // ensure: the status that it states
-	Lanes     []event.Ref `json:"lanes"`            // sorted
-	After     []string    `json:"after,omitempty"`  // keys of steps that must be applied before
+	Event     string      `json:"event"`             // key of the event that caused it; of a bundle the member that came last
+	Bundle    string      `json:"bundle,omitempty"`  // key of the bundle that it performs, or a member of which it amends
+	Members   []Member    `json:"members,omitempty"` // what it performs or takes back as a whole, in the order in which it came; nil where that is Cause alone
+	Cause     string      `json:"cause"`             // statement id of that event
+	Ordering  string      `json:"ordering"`          // of the cause: within a lane the smaller goes first, then the one decided first
+	Basis     string      `json:"basis,omitempty"`   // amend, undo: statement id of what was applied; ensure: of the event that decides the status
+	Amends    string      `json:"amends,omitempty"`  // key of the applied step that it amends or undoes; see Instance.Behind
+	Wanted    string      `json:"wanted,omitempty"`  // ensure: the status that it states
+	Lanes     []event.Ref `json:"lanes"`             // sorted
+	After     []string    `json:"after,omitempty"`   // keys of steps that must be applied before
 	Status    StepStatus  `json:"status"`
 	Reason    string      `json:"reason,omitempty"`    // held: why, one of the Held constants or what Settle was given; refused: the same
 	Documents []string    `json:"documents,omitempty"` // numbers that the system gave
@@ -157,6 +160,10 @@ type World struct {
 	Resolve func(role, plant string, at time.Time) (system string, ok bool)
 
 	Mode func(reaction, plant string) Mode // nil: live
+
+	// Collect is how a plant collects the events of a reaction, where it says so; nil,
+	// and where it says nothing: as the plan does.
+	Collect func(reaction, plant string) (terms Collecting, says bool)
 }
 
 // A Result is what became known of a step. Status is one of: sent (before the

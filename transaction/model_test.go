@@ -489,13 +489,17 @@ func TestAnythingMayBeNotedAndSettled(t *testing.T) {
 	}
 	amended, undone := compiledPlan(t, modelPlan()), modelPlan()
 	edit(&undone, "receive", func(r *transaction.Reaction) { r.Amend, r.Undo = nil, nil })
-	plans := []*transaction.Plan{amended, compiledPlan(t, undone)}
+	collected := modelPlan()
+	edit(&collected, "receive", func(r *transaction.Reaction) {
+		r.Collect = &transaction.Collect{Until: []string{"hold.placed"}, Count: 2, Within: "1h"}
+	})
+	plans := []*transaction.Plan{amended, compiledPlan(t, undone), compiledPlan(t, collected), compiledPlan(t, collected)}
 	rapid.Check(t, func(t *rapid.T) {
 		h := drawHistory(t, []string{"production.completed", "lot.released", "hold.placed"})
 		p, in := rapid.SampledFrom(plans).Draw(t, "plan"), transaction.Instance{Key: "lot/M/1"}
 		for range rapid.IntRange(1, 40).Draw(t, "turns") {
 			before, text := in, asJSON(t, in)
-			switch kind := rapid.SampledFrom([]string{"note", "settle", "settle", "move"}).Draw(t, "turn"); {
+			switch kind := rapid.SampledFrom([]string{"note", "settle", "settle", "close", "move"}).Draw(t, "turn"); {
 			case kind == "note":
 				chain := rapid.SampledFrom(h).Draw(t, "event")
 				r := rapid.SampledFrom(chain).Draw(t, "statement").Happened
@@ -504,6 +508,8 @@ func TestAnythingMayBeNotedAndSettled(t *testing.T) {
 			case kind == "settle" && len(in.Steps) > 0:
 				key := rapid.SampledFrom(in.Steps).Draw(t, "step").Key
 				in = p.Settle(in, key, transaction.Result{Status: rapid.SampledFrom(statuses).Draw(t, "status"), Reason: "so", Documents: []string{"1"}})
+			case kind == "close" && len(in.Bundles) > 0:
+				in = p.Close(in, rapid.SampledFrom(in.Bundles).Draw(t, "bundle").Key)
 			case kind == "move":
 				if moved, err := rapid.SampledFrom(plans).Draw(t, "plan").Refold(in, transaction.World{}); err == nil {
 					in = moved

@@ -1,6 +1,7 @@
 package transaction
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 )
@@ -18,6 +19,8 @@ import (
 //     plan says no command for it, the step is held for a person.
 //   - While an attempt is under way nothing is decided about its event.
 //
+// A reaction that collects does it because of bundles of events; see Collect.
+//
 // For a reaction that ensures a status:
 //
 //   - The status is worked out from the folded state of the key object, for every
@@ -29,6 +32,7 @@ func (p *Plan) Next(in Instance, w World) Instance {
 	d := decision{plan: p, world: w, in: in}
 	d.in.Steps = slices.Clone(in.Steps)
 	d.in.Events = slices.Clone(in.Events)
+	d.in.Bundles = cloneBundles(in.Bundles)
 	d.resolveHeld()
 	d.index()
 	for i := range p.reactions {
@@ -37,8 +41,9 @@ func (p *Plan) Next(in Instance, w World) Instance {
 			d.ensure(r)
 			continue
 		}
+		collected := d.collect(r)
 		for j := range d.in.Events {
-			if e := &d.in.Events[j]; slices.Contains(r.On, e.Type) {
+			if e := &d.in.Events[j]; slices.Contains(r.On, e.Type) && !collected[e.Key] {
 				d.follow(r, e)
 			}
 		}
@@ -55,16 +60,19 @@ type decision struct {
 	world  World
 	in     Instance
 	chains map[chainKey][]int // places of steps, in order
+
+	members map[chainKey]int // places of bundles; with events, filled where a reaction collects
+	events  map[string]int   // places of events, by key
 }
 
-// chainKey names what is decided about one event by one reaction.
+// chainKey names what is decided about one event, or one bundle, by one reaction.
 type chainKey struct{ reaction, event string }
 
 func (d *decision) index() {
 	d.chains = make(map[chainKey][]int, len(d.in.Steps))
 	for i := range d.in.Steps {
 		s := &d.in.Steps[i]
-		k := chainKey{s.Reaction, s.Event}
+		k := chainKey{s.Reaction, cmp.Or(s.Bundle, s.Event)}
 		d.chains[k] = append(d.chains[k], i)
 	}
 }
@@ -276,6 +284,14 @@ func (d *decision) add(r *reaction, e *Noted, s Step, mode Mode) {
 	s.Reaction, s.Event, s.Ordering = r.name, e.Key, e.Ordering
 	s.Lanes = r.lanes(d.in.Key, e.Refs)
 	s.Key = d.key(r, e, &s)
+	d.stand(r, e, &s, mode)
+	k := chainKey{r.name, e.Key}
+	d.chains[k] = append(d.chains[k], len(d.in.Steps))
+	d.in.Steps = append(d.in.Steps, s)
+}
+
+// stand gives a new step its system and its status.
+func (d *decision) stand(r *reaction, e *Noted, s *Step, mode Mode) {
 	if s.System == "" {
 		s.System, _ = d.resolve(s.Role, e, s.Plant)
 	}
@@ -290,9 +306,6 @@ func (d *decision) add(r *reaction, e *Noted, s Step, mode Mode) {
 	default:
 		s.Status = StepWaiting
 	}
-	k := chainKey{r.name, e.Key}
-	d.chains[k] = append(d.chains[k], len(d.in.Steps))
-	d.in.Steps = append(d.in.Steps, s)
 }
 
 // key is the command key of a step. A status for another plant than the cause's
@@ -349,12 +362,14 @@ func (s *Step) holdIncomplete() {
 	}
 }
 
-// waitsFor is the keys of the steps that must be applied before and are not.
+// waitsFor is the keys of the steps that must be applied before and are not, and of the
+// open bundles whose steps must be.
 func (d *decision) waitsFor(r *reaction, s *Step) []string {
 	var keys []string
-	if s.Kind == KindUndo { // taken back in the order opposite to that in which it was done
+	if d.takesBack(s) { // in the order opposite to that in which it was done
 		for _, name := range r.before {
-			keys = d.waiting(keys, d.chains[chainKey{name, s.Event}], func(o *Step) bool { return o.Kind == KindUndo || o.Status.InFlight() })
+			same, _ := d.about(name, s.events())
+			keys = d.waiting(keys, same, func(o *Step) bool { return d.takesBack(o) || o.Status.InFlight() })
 		}
 		return keys
 	}
@@ -362,10 +377,12 @@ func (d *decision) waitsFor(r *reaction, s *Step) []string {
 		counts := func(o *Step) bool {
 			return o.Kind != KindUndo && o.Status != StepReversed && !o.Status.Dead() && (o.Kind == KindDo || !r.ensures())
 		}
-		if same := d.chains[chainKey{name, s.Event}]; slices.ContainsFunc(same, func(i int) bool { return counts(&d.in.Steps[i]) }) {
+		same, open := d.about(name, s.events())
+		if keys = append(keys, open...); len(open) > 0 || slices.ContainsFunc(same, func(i int) bool { return counts(&d.in.Steps[i]) }) {
 			keys = d.waiting(keys, same, counts)
 			continue
 		}
+		keys = append(keys, d.gathering(name)...)
 		for i := range d.in.Steps {
 			if o := &d.in.Steps[i]; o.Reaction == name && o.Status != StepApplied && counts(o) {
 				keys = append(keys, o.Key)
@@ -425,7 +442,7 @@ func (d *decision) complete() bool {
 }
 
 func (d *decision) underWay(reaction string) bool {
-	return slices.ContainsFunc(d.in.Steps, func(s Step) bool { return s.Reaction == reaction && !s.Status.Settled() })
+	return len(d.gathering(reaction)) > 0 || slices.ContainsFunc(d.in.Steps, func(s Step) bool { return s.Reaction == reaction && !s.Status.Settled() })
 }
 
 // performed says whether a step of the reaction is in effect, by us, by whoever

@@ -16,6 +16,7 @@ import (
 //	better corrects made [on DAY] [at PLANT]
 //	gone reverses made
 //	receive applied, status/wms refused
+//	post over
 //
 // Events happen one day after the other where they say nothing else.
 func story(t *testing.T, text string) []transaction.StoryLine {
@@ -32,6 +33,8 @@ func story(t *testing.T, text string) []transaction.StoryLine {
 			line.Event, line.Corrects, words = words[0], words[2], words[3:]
 		case words[1] == "reverses":
 			line.Event, line.Reverses, words = words[0], words[2], words[3:]
+		case words[1] == "over":
+			line.Over, words = words[0], words[2:]
 		default:
 			line.Outcome, line.In, _ = strings.Cut(words[0], "/")
 			line.Is, words = transaction.StepStatus(words[1]), words[2:]

@@ -126,7 +126,11 @@ func (in *Instance) markReversed(undo *Step) {
 	if undo.Kind != KindUndo {
 		return
 	}
-	for _, s := range in.Behind(*undo) {
+	behind := in.Behind(*undo)
+	if undo.Bundle != "" && len(behind) > 1 { // what a member's amendment stands on is all of the bundle
+		behind = behind[:1]
+	}
+	for _, s := range behind {
 		if i := in.find(s.Key); in.Steps[i].inEffect() {
 			in.Steps[i].Status, in.Steps[i].Partly = StepReversed, false
 		}

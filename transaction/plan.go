@@ -42,9 +42,10 @@ type Reaction struct {
 	Again        []string `yaml:"again"`  // ensure: of these, those after whose steps the status is stated again, because what comes later does not have it
 	Within       string   `yaml:"within"` // how long a step may take, from when its cause is on record: "5m"
 	ClosedPeriod string   `yaml:"closed-period"`
-	Amend        *Amend   `yaml:"amend"` // do: how a correction reaches a system that has performed the step
-	Undo         *Undo    `yaml:"undo"`  // do: how a reversal reaches it
-	Lanes        []string `yaml:"lanes"` // kinds of the cause's refs that order the step besides the key
+	Amend        *Amend   `yaml:"amend"`   // do: how a correction reaches a system that has performed the step
+	Undo         *Undo    `yaml:"undo"`    // do: how a reversal reaches it
+	Collect      *Collect `yaml:"collect"` // do: many events are performed together
+	Lanes        []string `yaml:"lanes"`   // kinds of the cause's refs that order the step besides the key
 }
 
 // HoldClosed says what happens to a step whose posting date lies in a closed period:
@@ -115,6 +116,8 @@ type reaction struct {
 	name   string
 	within time.Duration
 	before []string // reactions that come after it: they are undone before it
+
+	collecting Collecting
 }
 
 // expectation is an Expectation with its name and time read.

@@ -53,6 +53,12 @@ func (c *planChecker) compiled() *Plan {
 		for _, typ := range r.types() {
 			p.types[typ] = true
 		}
+		if r.Collect != nil {
+			r.collecting, _ = r.Collect.Terms() // checked before
+			for _, typ := range r.Collect.Until {
+				p.types[typ] = true
+			}
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.def.Expect)) {
 		e := c.def.Expect[name]
@@ -144,6 +150,7 @@ func (c *planChecker) doReaction(at string, r Reaction) {
 	if r.Undo != nil {
 		c.name(at+".undo.command", r.Undo.Command, "reverse-receipt")
 	}
+	c.collect(at, r)
 	if r.ClosedPeriod != "" && r.ClosedPeriod != HoldClosed {
 		c.report(at+".closed-period", "%.40q is not hold: a posting in a closed period waits for a person", r.ClosedPeriod)
 	}
@@ -160,6 +167,7 @@ func (c *planChecker) ensureReaction(at string, r Reaction) {
 		{"amend", "a status is stated anew, not corrected: take it out", r.Amend != nil},
 		{"undo", "a status is stated anew, not taken back: take it out", r.Undo != nil},
 		{"closed-period", "a status has no posting date: take it out", r.ClosedPeriod != ""},
+		{"collect", "a status is stated once for all events already: take it out", r.Collect != nil},
 	} {
 		if foreign.given {
 			c.report(at+"."+foreign.key, "belongs to do: %s", foreign.instead)

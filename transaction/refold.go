@@ -38,7 +38,7 @@ func (p *Plan) Refold(old Instance, w World) (Instance, error) {
 		unsent := s.Status.Unsent() && !s.Partly
 		switch {
 		case text == "" && unsent:
-			s.Lanes = p.reaction(s.Reaction).lanes(moved.Key, moved.event(s.Event).Refs)
+			s.Lanes = p.reaction(s.Reaction).lanes(moved.Key, moved.refsOf(s))
 		case text == "":
 		case unsent:
 			s.end(StepSuperseded)
@@ -49,6 +49,7 @@ func (p *Plan) Refold(old Instance, w World) (Instance, error) {
 	if len(changed) > 0 {
 		return old, errors.Join(changed...)
 	}
+	moved.Bundles = p.followed(moved.Bundles)
 	return p.Next(moved, w), nil
 }
 

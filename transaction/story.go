@@ -20,7 +20,8 @@ type PlanCase struct {
 	Story      []StoryLine     `yaml:"story"`
 }
 
-// A StoryLine is one of: an event, an outcome, or what is expected by then.
+// A StoryLine is one of: an event, an outcome, the end of a time window, or what is
+// expected by then.
 type StoryLine struct {
 	Event    string         `yaml:"event"` // a name for it, that later lines use
 	Type     string         `yaml:"type"`
@@ -38,6 +39,8 @@ type StoryLine struct {
 	Documents []string   `yaml:"documents"`
 	Reason    string     `yaml:"reason"`
 
+	Over string `yaml:"over"` // a reaction that collects: the window of its open bundle is over
+
 	Steps    []StoryStep `yaml:"steps"`    // every step, in the order in which they were decided
 	Open     []string    `yaml:"open"`     // names of expectations
 	Complete *bool       `yaml:"complete"` // whether the transaction is
@@ -51,6 +54,7 @@ type StoryStep struct {
 	Command   string     `yaml:"command"`
 	Because   string     `yaml:"because"` // name of the event
 	Wanted    string     `yaml:"wanted"`
+	Members   []string   `yaml:"members"` // names of the events that it performs together
 	Status    StepStatus `yaml:"status"`
 	Reason    string     `yaml:"reason"`
 	Documents []string   `yaml:"documents"`
@@ -95,16 +99,20 @@ func (l *StoryLine) expects() bool { return l.Steps != nil || l.Open != nil || l
 
 func (c *planChecker) storyLine(at string, l *StoryLine, told map[string]bool) {
 	forms := 0
-	for _, is := range []bool{l.Event != "", l.Outcome != "", l.expects()} {
+	for _, is := range []bool{l.Event != "", l.Outcome != "", l.Over != "", l.expects()} {
 		if is {
 			forms++
 		}
 	}
 	switch {
 	case forms != 1:
-		c.report(at, "a line is one of: an event, an outcome, or what is expected (steps, open, complete)")
+		c.report(at, "a line is one of: an event, an outcome, the end of a window (over), or what is expected (steps, open, complete)")
 	case l.Event != "":
 		c.storyEvent(at, l, told)
+	case l.Over != "":
+		if r := c.def.Reactions[l.Over]; r.Collect == nil {
+			c.report(at+".over", "%.80q is no reaction of this plan that collects", l.Over)
+		}
 	case l.Outcome != "":
 		if _, known := c.def.Reactions[l.Outcome]; !known {
 			c.report(at+".outcome", "%.80q is no reaction of this plan", l.Outcome)

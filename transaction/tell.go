@@ -70,6 +70,8 @@ func (p *Plan) tell(k *PlanCase, l *Lifecycle, compare func(*teller, *StoryLine)
 			t.happen(line)
 		case line.Outcome != "":
 			problem = t.settle(line)
+		case line.Over != "":
+			problem = t.end(line.Over)
 		default:
 			problem = compare(t, line)
 		}
@@ -164,6 +166,17 @@ func (t *teller) settle(line *StoryLine) string {
 	return ""
 }
 
+// end tells that the window of a reaction's open bundle is over, and decides.
+func (t *teller) end(reaction string) string {
+	at := slices.IndexFunc(t.in.Bundles, func(b Bundle) bool { return b.Reaction == reaction && !b.Closed && b.Within > 0 })
+	if at < 0 {
+		return fmt.Sprintf("no bundle of %s with a window is open; the steps are %s", reaction, t.steps())
+	}
+	t.in = t.plan.Close(t.in, t.in.Bundles[at].Key)
+	t.decide()
+	return ""
+}
+
 // compare answers in what way the transaction is not as the line says.
 func (t *teller) compare(line *StoryLine) string {
 	if line.Steps != nil {
@@ -207,6 +220,9 @@ func (want *StoryStep) differs(got *Step) string {
 			return fmt.Sprintf("expected %s %s, got %q", f.name, f.want, f.got)
 		}
 	}
+	if members := got.Statements(); want.Members != nil && !slices.Equal(want.Members, members) {
+		return fmt.Sprintf("expected members %q, got %q", want.Members, members)
+	}
 	if want.Documents != nil && !slices.Equal(want.Documents, got.Documents) {
 		return fmt.Sprintf("expected documents %q, got %q", want.Documents, got.Documents)
 	}
@@ -227,7 +243,11 @@ func (t *teller) steps() string {
 		if s.Wanted != "" {
 			what += " " + s.Wanted
 		}
-		texts[i] = fmt.Sprintf("%s of %s in %s: %s", what, s.Cause, s.Role, s.Status)
+		because := s.Cause
+		if len(s.Members) > 0 {
+			because = strings.Join(s.Statements(), " and ")
+		}
+		texts[i] = fmt.Sprintf("%s of %s in %s: %s", what, because, s.Role, s.Status)
 		if s.Reason != "" {
 			texts[i] += " (" + s.Reason + ")"
 		}

@@ -151,7 +151,7 @@ table exceptions
 	ended bigint not null
 	resolution text collate "C" not null
 	about text collate "C" not null
-	CHECK ((about = ANY (ARRAY['message'::text, 'step'::text])))
+	CHECK ((about = ANY (ARRAY['message'::text, 'step'::text, 'deadline'::text, 'expectation'::text])))
 	CHECK ((class = ANY (ARRAY['heals'::text, 'data'::text, 'business'::text, 'definition'::text, 'operations'::text])))
 	CHECK ((state = ANY (ARRAY['open'::text, 'resolved'::text, 'waived'::text])))
 	PRIMARY KEY (message, version)
@@ -318,6 +318,11 @@ table revisions
 	released bigint not null
 	content bytea not null
 	PRIMARY KEY (digest)
+table step_members
+	statement text collate "C" not null
+	step text collate "C" not null
+	PRIMARY KEY (statement, step)
+	CREATE INDEX step_members_step ON public.step_members USING btree (step)
 table steps
 	key text collate "C" not null
 	recorded bigint not null
@@ -335,10 +340,23 @@ table steps
 	wanted text collate "C" not null
 	lanes text collate "C" not null
 	deadline bigint not null
+	members text not null
 	partition by RANGE (recorded)
 	PRIMARY KEY (key, recorded)
 	CREATE INDEX steps_cause ON ONLY public.steps USING btree (cause)
 	CREATE INDEX steps_transaction ON ONLY public.steps USING btree (transaction_id)
+table timers
+	kind text collate "C" not null
+	about text collate "C" not null
+	transaction_id text collate "C" not null
+	name text collate "C" not null
+	cause text collate "C" not null
+	plant text collate "C" not null
+	due bigint not null
+	CHECK ((kind = ANY (ARRAY['step'::text, 'expectation'::text, 'window'::text])))
+	PRIMARY KEY (kind, about)
+	CREATE INDEX timers_due ON public.timers USING btree (due)
+	CREATE INDEX timers_transaction ON public.timers USING btree (transaction_id)
 table transactions
 	id text collate "C" not null
 	plan text collate "C" not null

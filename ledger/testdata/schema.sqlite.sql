@@ -155,7 +155,7 @@ CREATE TABLE events (
 	primary key (plant, position, recorded)
 )
 
-CREATE TABLE exceptions (
+CREATE TABLE "exceptions" (
 	message  text   not null,
 	version  bigint not null,
 	plant    text   not null,
@@ -172,7 +172,7 @@ CREATE TABLE exceptions (
 	deadline bigint not null,
 	ended    bigint not null,
 	resolution text not null,
-	about    text   not null check (about in ('message', 'step')),
+	about    text   not null check (about in ('message', 'step', 'deadline', 'expectation')),
 	primary key (message, version)
 )
 
@@ -355,6 +355,14 @@ CREATE TABLE revisions (
 	content  blob not null
 )
 
+CREATE TABLE step_members (
+	statement text not null,
+	step      text not null,
+	primary key (statement, step)
+) without rowid
+
+CREATE INDEX step_members_step on step_members (step)
+
 CREATE TABLE steps (
 	key         text   not null,
 	recorded    bigint not null,
@@ -371,13 +379,28 @@ CREATE TABLE steps (
 	amends      text   not null,
 	wanted      text   not null,
 	lanes       text   not null,
-	deadline    bigint not null,
+	deadline    bigint not null, members text not null default '',
 	primary key (key, recorded)
 )
 
 CREATE INDEX steps_cause on steps (cause)
 
 CREATE INDEX steps_transaction on steps (transaction_id)
+
+CREATE TABLE timers (
+	kind           text   not null check (kind in ('step', 'expectation', 'window')),
+	about          text   not null,
+	transaction_id text   not null,
+	name           text   not null,
+	cause          text   not null,
+	plant          text   not null,
+	due            bigint not null,
+	primary key (kind, about)
+) without rowid
+
+CREATE INDEX timers_due on timers (due)
+
+CREATE INDEX timers_transaction on timers (transaction_id)
 
 CREATE TABLE transactions (
 	id       text    not null primary key,

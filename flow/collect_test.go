@@ -1,0 +1,210 @@
+package flow_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/gapless/gapless/catalog"
+	"github.com/gapless/gapless/connector"
+	"github.com/gapless/gapless/flow"
+	"github.com/gapless/gapless/ledger"
+)
+
+const orderPlan = `
+plan: order-to-erp
+title: What an order makes is posted, many reports at once
+key: order
+reactions:
+  post:
+    on: [production.completed]
+    do: {system: erp, command: post-production}
+    collect: {until: [order.closed], count: 40, within: 8h}
+    amend: {command: correct-production, with: delta}
+    within: 5m
+complete: {applied: [post]}
+cases:
+  - name: two reports are one posting
+    story:
+      - {event: a, type: production.completed, at: "2026-03-02T08:00:00Z"}
+      - {event: b, type: production.completed, at: "2026-03-02T14:00:00Z"}
+      - {over: post}
+      - steps: [{reaction: post, members: [a, b], status: due}]
+`
+
+// A collectingHub is a hub whose plan collects, with a clock that only the test moves
+// on, and an ERP.
+type collectingHub struct {
+	*following
+	ahead atomic.Int64 // how far the clock was moved, in nanoseconds
+}
+
+func (c *collectingHub) pass(d time.Duration) { c.ahead.Add(int64(d)) }
+
+func newCollecting(t testing.TB, changed map[string]string) *collectingHub {
+	t.Helper()
+	c := &collectingHub{following: &following{erp: &books{}, wms: &books{}}}
+	began := clock()
+	c.hub = hubOn(t, c.config(collectingCompany(t, changed), ledger.Config{
+		Database: filepath.Join(t.TempDir(), "gapless.db"),
+		Clock:    func() time.Time { return began().Add(time.Duration(c.ahead.Load())) },
+	}))
+	return c
+}
+
+func collectingCompany(t testing.TB, changed map[string]string) *catalog.Catalog {
+	files := map[string]string{"plans/order-to-erp.yaml": orderPlan}
+	for name, text := range changed {
+		files[name] = text
+	}
+	return company(t, files)
+}
+
+func (c *collectingHub) config(cat *catalog.Catalog, l ledger.Config) flow.Config {
+	return flow.Config{Catalog: cat, Ledger: l, Systems: map[string]flow.Follower{"erp": {
+		System: c.erp, Traits: connector.Traits{Class: connector.Findable, Settles: time.Millisecond, KeyCarrier: "reference"}, SendWithin: time.Second, Wait: 10 * time.Millisecond,
+	}}}
+}
+
+// restarted is the same hub after its process ended and began again.
+func (c *collectingHub) restarted() {
+	c.t.Helper()
+	c.stop()
+	c.hub = hubOn(c.t, c.config(c.Catalog(), ledger.Config{Database: c.database, Clock: c.clock}))
+}
+
+// report is what a shift reports of the order.
+func (c *collectingHub) report(id, good string, more ...doc) {
+	c.t.Helper()
+	c.becomes(c.says(lotMade(id, "4711", good, more...)), "recorded")
+}
+
+func orderClosed(id string) doc {
+	return cloud("erp", id, "order.closed", "2026-03-03T08:00:00Z", doc{"order": "order/1", "outcome": "completed"})
+}
+
+// eventually waits for what only a turn of the node brings.
+func (c *collectingHub) eventually(what string, holds func() bool) {
+	c.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			c.t.Fatalf("it never came to be: %s", what)
+		}
+		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // a turn of the node tells nobody
+	}
+}
+
+// sums are the quantities of each posting, in order.
+func (c *collectingHub) sums() []string {
+	c.erp.mu.Lock()
+	defer c.erp.mu.Unlock()
+	all := []string{}
+	for _, p := range c.erp.posted {
+		text := p.name
+		events, _ := p.request["events"].([]any)
+		for _, e := range events {
+			text += " " + goodOf(e)
+		}
+		if events == nil {
+			text += " from " + goodOf(p.request["basis"]) + " to " + goodOf(p.request["event"])
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// goodOf is the quantity of an event as a command shows it; "nothing" where it has no data.
+func goodOf(e any) string {
+	data, ok := e.(map[string]any)["data"].(map[string]any)
+	if !ok {
+		return "nothing"
+	}
+	var made struct {
+		Outputs []struct{ Quantity struct{ Value json.Number } }
+	}
+	text, _ := json.Marshal(data)
+	if json.Unmarshal(text, &made) != nil || len(made.Outputs) != 1 {
+		return fmt.Sprint(data)
+	}
+	return made.Outputs[0].Quantity.Value.String()
+}
+
+func (c *collectingHub) posts(want ...string) {
+	c.t.Helper()
+	c.eventually(fmt.Sprint(want), func() bool { return cmp.Equal(want, c.sums()) || len(c.sums()) > len(want) })
+	if diff := cmp.Diff(want, c.sums()); diff != "" {
+		c.t.Fatal(diff)
+	}
+}
+
+func TestReportsOfAnOrderArePostedTogetherWhenItEnds(t *testing.T) {
+	c := newCollecting(t, nil)
+	c.becomes(c.says(cloud("erp", "r", "order.released", "2026-03-01T08:00:00Z", doc{"order": "order/1", "type": "production"})), "recorded")
+	c.report("e1", "100")
+	c.report("e2", "50")
+	c.report("e3", "7")
+	c.becomes(c.says(lotMade("e2b", "4711", "60", doc{"corrects": "e2"})), "recorded")
+	c.becomes(c.says(lotMade("e3b", "4711", "7", doc{"reverses": "e3"})), "recorded")
+	c.quiet()
+	if got := c.sums(); len(got) != 0 {
+		t.Fatalf("posted while the order goes on: %q", got)
+	}
+	c.becomes(c.says(orderClosed("o")), "recorded")
+	c.posts("post-production 100 60")
+	first := c.statement(messageKey("graz-mes", "e1"))
+	steps, err := c.Ledger().StepsBecauseOf(t.Context(), first.ID())
+	if err != nil || len(steps) != 1 || len(steps[0].Members) != 2 || steps[0].Members[0] != first.ID() {
+		t.Fatalf("the posting of the first report: %+v %v", steps, err)
+	}
+	c.verified()
+
+	// What changes afterwards is brought member by member.
+	c.becomes(c.says(lotMade("e1b", "4711", "90", doc{"corrects": "e1"})), "recorded")
+	c.posts("post-production 100 60", "correct-production from 100 to 90")
+	c.becomes(c.says(lotMade("e1c", "4711", "90", doc{"reverses": "e1b"})), "recorded")
+	c.posts("post-production 100 60", "correct-production from 100 to 90", "correct-production from 90 to nothing")
+	c.verified()
+}
+
+func TestTheWindowOfABundleEndsThoughTheHubStoppedMeanwhile(t *testing.T) {
+	c := newCollecting(t, nil)
+	c.report("e1", "100")
+	c.pass(7 * time.Hour)
+	c.report("e2", "50")
+	c.stop()
+	c.pass(2 * time.Hour)
+	c.restarted()
+	c.posts("post-production 100 50")
+	c.report("e3", "7") // the next bundle has a window of its own
+	c.pass(2 * time.Hour)
+	c.quiet()
+	c.posts("post-production 100 50")
+	c.pass(7 * time.Hour)
+	c.posts("post-production 100 50", "post-production 7")
+	c.verified()
+}
+
+func TestAPlantThatDoesNotCollectPostsEachReport(t *testing.T) {
+	plant := companyFile(t, "plants/graz.yaml") + "\ncollect:\n  order-to-erp/post: {off: true}\n"
+	c := newCollecting(t, map[string]string{"plants/graz.yaml": plant})
+	c.report("e1", "100")
+	c.report("e2", "50")
+	c.posts("post-production 100", "post-production 50") // one mapping serves both
+	c.verified()
+}
+
+func companyFile(t testing.TB, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata/company", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
