@@ -37,6 +37,7 @@ var drawing = map[string][]string{
 
 	"examples/moulding-plant":         {"catalog", "event"},
 	"examples/three-plants":           {},
+	"examples/tryton":                 {},
 	"examples/three-plants/simulator": {"event"}, // a company's systems know nothing of a hub
 	"cmd/gapless":                     {"", "api", "catalog", "event", "examples/moulding-plant", "examples/three-plants", "examples/three-plants/simulator", "fault", "flow", "format", "ledger", "mapping", "policy", "report", "transaction"},
 	"event/internal/unitgen":          {"event"},
