@@ -168,9 +168,15 @@ func late(_ *testing.T, r *run) {
 		r.Outside.Land()
 		r.foundAgain(cmd, documents)
 	case connector.Findable:
-		r.finds(cmd, connector.Undecided)
+		documents := []connector.Document(nil)
+		if r.finds(cmd, connector.Undecided, connector.Begun).Status == connector.Begun {
+			documents = r.applies(r.again(cmd)) // it goes on at once, and what lands then adds nothing
+		}
 		r.Outside.Land()
-		r.foundAgain(cmd, r.has(cmd, 1))
+		if documents = append(documents, r.has(cmd, 1)...); len(documents) > 1 && documents[0] != documents[1] {
+			r.t.Errorf("what landed late made %v beside %v", documents[1], documents[0])
+		}
+		r.foundAgain(cmd, documents[:1])
 	case connector.Blind:
 		r.finds(cmd, connector.Undecided)
 		r.Outside.Land()
@@ -276,7 +282,7 @@ func spoilt(_ *testing.T, r *run, trouble Trouble) {
 	cmd := r.first(string(trouble))
 	r.inPatience(func() { r.unknown(cmd) })
 	if r.Traits.Class == connector.Findable {
-		r.finds(cmd, connector.FoundApplied, connector.Undecided)
+		r.finds(cmd, connector.FoundApplied, connector.Begun, connector.Undecided)
 	}
 	r.goesOn()
 }

@@ -8,7 +8,7 @@ import (
 )
 
 func TestAClientLogsInByItselfAndReads(t *testing.T) {
-	client := clientOf(t, "hub")
+	client := clientOf(t, newOutside(t), "hub")
 	var orders []struct {
 		ID       int64
 		Number   string

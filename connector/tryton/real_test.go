@@ -1,9 +1,8 @@
 package tryton_test
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,21 +14,21 @@ import (
 	"github.com/gapless/gapless/fault"
 )
 
-// An erp is a real server and a System for it. Every test makes its own orders and
-// lots there.
+// An erp is a server and a System for it. Every test makes its own orders and lots
+// there.
 type erp struct {
-	t      testing.TB
-	system *tryton.System
-	client *tryton.Client // of the same user, to look behind the System
-	tag    string         // what names of this test have in common
+	t       testing.TB
+	outside *outside
+	system  *tryton.System
+	client  *tryton.Client // of the same user, to look behind the System
+	tag     string         // what names of this test have in common
+	keys    int
 }
 
 func open(t testing.TB, change ...func(*tryton.Config)) *erp {
 	t.Helper()
-	env := environment(t)
-	config := tryton.Config{ClientConfig: tryton.ClientConfig{
-		URL: env["TRYTON_URL"], Database: env["TRYTON_DB"], User: "hub", Password: env["TRYTON_HUB_PASSWORD"],
-	}}
+	o := newOutside(t)
+	config := tryton.Config{ClientConfig: o.config("hub")}
 	for _, c := range change {
 		c(&config)
 	}
@@ -38,24 +37,31 @@ func open(t testing.TB, change ...func(*tryton.Config)) *erp {
 		t.Fatal(err)
 	}
 	t.Cleanup(system.Close)
-	return &erp{t: t, system: system, client: clientOf(t, "hub"), tag: strings.ToUpper(key()[:8])}
+	return &erp{t: t, outside: o, system: system, client: clientOf(t, o, "hub"), tag: o.tape.Run}
 }
 
-// key is a command key that nobody has used.
-func key() string {
-	b := make([]byte, 32)
-	_, _ = rand.Read(b) // never fails
-	return hex.EncodeToString(b)
+// clientOf is a Client of one of the server's users.
+func clientOf(t testing.TB, o *outside, user string) *tryton.Client {
+	t.Helper()
+	config := o.config(user)
+	config.URL = o.behind.URL
+	client, err := tryton.NewClient(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
 }
 
 // command is one with a request, written as JSON, under a key of its own.
-func command(t testing.TB, request string) connector.Command {
-	t.Helper()
-	cmd := connector.Command{Key: key(), Name: "post", Plant: "P100", Subject: "order/1", Attempt: 1, SendBefore: time.Now().Add(time.Minute)}
+func (e *erp) command(request string) connector.Command {
+	e.t.Helper()
+	e.keys++
+	cmd := connector.Command{Key: e.outside.name(strconv.Itoa(e.keys)), Name: "post", Plant: "P100", Subject: "order/1", Attempt: 1, SendBefore: e.outside.Now().Add(time.Minute)}
 	d := json.NewDecoder(strings.NewReader(request))
 	d.UseNumber()
 	if err := d.Decode(&cmd.Request); err != nil {
-		t.Fatalf("%s: %v", request, err)
+		e.t.Fatalf("%s: %v", request, err)
 	}
 	return cmd
 }
@@ -63,7 +69,7 @@ func command(t testing.TB, request string) connector.Command {
 // applies performs a request that must be applied, and finds it again.
 func (e *erp) applies(request string) connector.Document {
 	e.t.Helper()
-	cmd := command(e.t, request)
+	cmd := e.command(request)
 	outcome, err := e.system.Perform(e.t.Context(), cmd)
 	if err != nil || outcome.Status != connector.Applied || len(outcome.Documents) != 1 {
 		e.t.Fatalf("%s:\n%s %v %q: %v", request, outcome.Status, outcome.Reason, outcome.Text, err)
@@ -82,7 +88,7 @@ func (e *erp) applies(request string) connector.Document {
 // refuses performs a request that must be refused for a reason, in words.
 func (e *erp) refuses(request string, reason *fault.Reason, words string) {
 	e.t.Helper()
-	outcome, err := e.system.Perform(e.t.Context(), command(e.t, request))
+	outcome, err := e.system.Perform(e.t.Context(), e.command(request))
 	if err != nil || outcome.Status != connector.Refused || outcome.Reason != reason {
 		e.t.Fatalf("%s:\n%s %v %q, not refused as %s: %v", request, outcome.Status, outcome.Reason, outcome.Text, reason, err)
 	}
@@ -124,6 +130,38 @@ func (e *erp) stock(lot, at string) string {
 		e.t.Fatal(lot, lots, err)
 	}
 	return strings.TrimSuffix(lots[0].Quantity.String(), ".0")
+}
+
+// datedAt is the day on which the ERP has posted the moves of a document.
+func (e *erp) datedAt(domain []any) string {
+	e.t.Helper()
+	var moves []struct {
+		Date tryton.Date `json:"effective_date"`
+	}
+	if err := e.client.SearchRead(e.t.Context(), "stock.move", tryton.Query{Domain: []any{domain}, Fields: []string{"effective_date"}}, &moves); err != nil || len(moves) == 0 {
+		e.t.Fatal(domain, moves, err)
+	}
+	return moves[0].Date.String()
+}
+
+func TestPostingsHaveTheDayThatTheyAreGiven(t *testing.T) {
+	e := open(t)
+	day := e.outside.Now().UTC().AddDate(0, 0, -3).Format(time.DateOnly)
+	order := e.order()
+	e.applies(e.fill(`{"do": "issue", "order": "ORDER", "date": "`+day+`", `+consumed+`}`, order))
+	e.applies(e.fill(`{"do": "operation", "order": "ORDER", "operation": "Dispensing", "minutes": "90"}`, order))
+	e.applies(e.fill(`{"do": "operation", "order": "ORDER", "operation": "Granulation", "minutes": "90"}`, order))
+	e.applies(e.fill(`{"do": "receive", "order": "ORDER", "date": "`+day+`", "outputs": [{"product": "SF-3001", "lot": "LOT", "quantity": "9.5", "unit": "kg", "to": "P100-QH"}]}`, order))
+	shipment := e.applies(e.fill(`{"do": "transfer", "from": "P100-QH", "to": "P100-STO", "date": "`+day+`", "lines": [{"product": "SF-3001", "lot": "LOT", "quantity": "9.5", "unit": "kg"}]}`, order))
+	count := e.applies(e.fill(`{"do": "count", "location": "P100-STO", "date": "`+day+`", "lines": [{"product": "SF-3001", "lot": "LOT", "quantity": "9", "unit": "kg"}]}`, order))
+	for what, domain := range map[string][]any{
+		"issue": {"production_input.number", "=", order}, "receipt": {"production_output.number", "=", order},
+		"transfer": {"shipment.number", "=", shipment.Number, "stock.shipment.internal"}, "count": {"origin.inventory.number", "=", count.Number, "stock.inventory.line"},
+	} {
+		if got := e.datedAt(domain); got != day {
+			t.Errorf("the %s is of %s, not of %s", what, got, day)
+		}
+	}
 }
 
 func (e *erp) has(lot, at, quantity string) {

@@ -79,7 +79,7 @@ func (a *attempt) newShipment(ctx context.Context, from location, lines []line) 
 		"moves": []any{[]any{"create", moves}},
 	}
 	if !r.Date.IsZero() {
-		values["effective_date"], values["planned_date"] = r.Date.Date, r.Date.Date
+		values["effective_date"] = r.Date.Date
 	}
 	return a.create(ctx, "stock.shipment.internal", values)
 }
