@@ -43,8 +43,9 @@ var drawing = map[string][]string{
 	"event/internal/unitgen":          {"event"},
 	"internal/testsummary":            {},
 	"internal/benchtable":             {},
-	"internal/erp":                    {"examples/moulding-plant"}, // a witness of what the connector did: no code of it
+	"internal/erp":                    {"event", "examples/moulding-plant"}, // a witness of what the connector did: no code of it
 	"internal/erpseed":                {"internal/erp"},
+	"internal/erpdemo":                {"catalog", "event", "internal/erp"},
 }
 
 // technologies says which packages may know an outside technology, and why the
@@ -57,8 +58,8 @@ var technologies = map[string]struct {
 	"github.com/jackc/pgx/v5":               {[]string{"ledger"}, "the database is the ledger's secret"},
 	"modernc.org/sqlite":                    {[]string{"ledger"}, "the database is the ledger's secret"},
 	"github.com/pressly/goose/v3":           {[]string{"ledger"}, "the schema is the ledger's"},
-	"net/http":                              {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/guard", "connector/rest", "connector/tryton", "connector/connectortest", "internal/erp"}, "the core and the engines know no network"},
-	"net":                                   {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/guard", "connector/rest", "connector/tryton", "connector/connectortest", "internal/erp"}, "the core and the engines know no network"},
+	"net/http":                              {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/guard", "connector/rest", "connector/tryton", "connector/connectortest", "internal/erp", "internal/erpdemo"}, "the core and the engines know no network"},
+	"net":                                   {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/guard", "connector/rest", "connector/tryton", "connector/connectortest", "internal/erp", "internal/erpdemo"}, "the core and the engines know no network"},
 	"github.com/danielgtaylor/huma/v2":      {[]string{"api"}, "the face is one package"},
 	"github.com/redpanda-data/benthos/v4":   {[]string{"mapping"}, "the mapping language is one package's choice"},
 	"cel.dev/cel-go":                        {[]string{"policy"}, "the policy language is one package's choice"},

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gapless/gapless/event"
 	mouldingplant "github.com/gapless/gapless/examples/moulding-plant"
 )
 
@@ -24,6 +25,16 @@ type Month struct {
 	Items  []Item               // what is moulded, in pieces
 	Resins []Item               // what it is moulded of, in grams: a part weighs whole milligrams
 	Orders []MouldingOrder
+	Shifts []Shift // of orders: idle rows are none
+}
+
+// A Shift is what a row of the shift reports says of an order, counted here and not by
+// the hub.
+type Shift struct {
+	Order, Item        string
+	Total, Good, Scrap int64  // parts
+	Resin              string // that it was made of
+	Grams              event.Decimal
 }
 
 // A MouldingOrder is a row of an order workbook.
@@ -51,11 +62,65 @@ func ReadMonth(data, scratch string) (*Month, error) {
 	if m.Files, err = mouldingplant.Files(m.Folder); err != nil {
 		return nil, err
 	}
+	perPart := map[string]event.Decimal{} // grams, by item and resin
 	return m, errors.Join(
 		m.read("master-data/itemInfo.csv", m.item),
 		m.read("master-data/resineInfo.csv", m.resin),
 		m.read("orders/purchaseOrder_*.csv", m.order),
+		m.read("master-data/itemCompositionSummary.csv", func(cell map[string]string) error { return bill(cell, perPart) }),
+		m.read("shift-reports/monthlyReports_*.csv", func(cell map[string]string) error { return m.shift(cell, perPart) }),
 	)
+}
+
+// bill reads what a part takes: the table has kilograms for 10,000 parts, some of them
+// with the noise of binary numbers.
+func bill(cell map[string]string, perPart map[string]event.Decimal) error {
+	if cell["plasticResinQuantity"] == "" {
+		return nil
+	}
+	kilograms, err := event.ParseDecimal(cell["plasticResinQuantity"])
+	if err != nil {
+		return err
+	}
+	tenth, err := event.FromScaled(1, 1)
+	if err != nil {
+		return err
+	}
+	perPart[cell["itemCode"]+"/"+cell["plasticResinCode"]], err = kilograms.RoundHalfEven(6).Mul(tenth)
+	return err
+}
+
+func (m *Month) shift(cell map[string]string, perPart map[string]event.Decimal) error {
+	s := Shift{Order: cell["poNote"], Item: cell["itemCode"], Resin: cell["plasticResineCode"]}
+	if s.Order == "" {
+		return nil
+	}
+	var faults []error
+	count := func(column string) int64 {
+		if cell[column] == "" {
+			return 0
+		}
+		n, err := strconv.ParseInt(cell[column], 10, 64)
+		faults = append(faults, err)
+		return n
+	}
+	s.Total, s.Good = count("itemTotalQuantity"), count("itemGoodQuantity")
+	for _, column := range []string{"itemBlackSpot", "itemOilDeposit", "itemScratch", "itemCrack", "itemSinkMark", "itemShort", "itemBurst", "itemBend", "itemStain", "otherNG"} {
+		s.Scrap += count(column)
+	}
+	grams, known := perPart[s.Item+"/"+s.Resin]
+	if s.Total > 0 && !known {
+		return fmt.Errorf("there is no bill of item %s in resin %s", s.Item, s.Resin)
+	}
+	parts, err := event.FromScaled(s.Total, 0)
+	faults = append(faults, err)
+	if s.Total > 0 {
+		s.Grams, err = grams.Mul(parts)
+		s.Grams = s.Grams.RoundHalfEven(3)
+		faults = append(faults, err)
+	}
+	m.Shifts = append(m.Shifts, s)
+	return errors.Join(faults...)
 }
 
 // read reads the rows of the tables that a pattern names, by the names of their columns.

@@ -35,7 +35,7 @@ const (
 	Output     Place = "OUT"
 	Hold       Place = "QH"
 	Rejected   Place = "REJ"
-	Production Place = "PRD"
+	Floor      Place = "PRD"
 	Scrap      Place = "SCRAP"
 	Difference Place = "LF"
 )
@@ -127,6 +127,10 @@ func Openings() []Opening {
 		{Plant: "P100", Item: "RM-1001", Lot: "X", Quantity: 50, Expired: true},
 	}
 }
+
+// ResinStock is what lies of each resin in the moulding plant before its month, in grams:
+// more than any month takes.
+const ResinStock = 500_000_000
 
 // LotOf is the number of an opening lot: its item and the letter.
 func LotOf(item, letter string) string { return item + "-" + letter }

@@ -93,9 +93,9 @@ func proposed(added [][]any) ([]map[string]any, error) {
 func (s *seeder) order(o erp.Order) values {
 	v := s.line(o.Item, o.Quantity)
 	v["company"], v["reference"] = s.ids["company"], o.Plan
-	v["warehouse"], v["location"] = s.ids["location/"+o.Plant], s.ids["location/"+erp.Production.At(o.Plant)]
+	v["warehouse"], v["location"] = s.ids["location/"+o.Plant], s.ids["location/"+erp.Floor.At(o.Plant)]
 	v["work_center"] = s.ids["centre/"+o.Plant]
-	v["planned_start_date"], v["planned_date"] = erp.Date(s.today), erp.Date(s.today.AddDate(0, 0, 1))
+	v["planned_start_date"], v["planned_date"] = erp.Date(s.today.AddDate(0, 0, -1)), erp.Date(s.today.AddDate(0, 0, 1))
 	if o.Number != "" {
 		v["number"] = o.Number
 	}
@@ -114,8 +114,8 @@ func (s *seeder) mouldingOrders(ctx context.Context) error {
 			continue
 		}
 		v := s.order(o.Order)
-		v["inputs"] = erp.Add(s.moved(o.Resin, o.Grams, erp.Storage, erp.Production))
-		out := s.moved(o.Item, o.Quantity, erp.Production, erp.Storage)
+		v["inputs"] = erp.Add(s.moved(o.Resin, o.Grams, erp.Storage, erp.Floor))
+		out := s.moved(o.Item, o.Quantity, erp.Floor, erp.Storage)
 		out["unit_price"] = erp.Money("0")
 		v["outputs"] = erp.Add(out)
 		missing = append(missing, v)

@@ -31,7 +31,7 @@ func (s *seeder) plant(ctx context.Context, p erp.Plant) error {
 		place erp.Place
 		kind  string
 	}{
-		{erp.Production, "production"}, {erp.Difference, "lost_found"}, {erp.Scrap, "lost_found"},
+		{erp.Floor, "production"}, {erp.Difference, "lost_found"}, {erp.Scrap, "lost_found"},
 		{erp.Input, "storage"}, {erp.Storage, "storage"}, {erp.Output, "storage"}, {erp.Hold, "storage"}, {erp.Rejected, "storage"},
 	}
 	for _, l := range places {
@@ -45,7 +45,7 @@ func (s *seeder) plant(ctx context.Context, p erp.Plant) error {
 	warehouse := values{
 		"code": p.Code, "name": p.Name, "type": "warehouse",
 		"input_location": at(erp.Input), "storage_location": at(erp.Storage), "output_location": at(erp.Output),
-		"production_location": at(erp.Production), "lost_found_location": at(erp.Difference),
+		"production_location": at(erp.Floor), "lost_found_location": at(erp.Difference),
 		"waste_locations": erp.Link(at(erp.Scrap)),
 	}
 	if err := s.keep(ctx, "location/"+p.Code, "stock.location", domain("code", p.Code), warehouse); err != nil {

@@ -103,9 +103,6 @@ func (s *seeder) line(item string, quantity float64) values {
 	return values{"product": s.ids["product/"+item], "quantity": quantity, "uom": s.ids["uom/"+s.items[item].Unit]}
 }
 
-// resinStock is what lies of each resin before the month, in grams: more than any month takes.
-const resinStock = 500_000_000
-
 // openings buys what lies in the plants before the hub begins.
 func (s *seeder) openings(ctx context.Context) error {
 	var moves []map[string]any
@@ -119,7 +116,7 @@ func (s *seeder) openings(ctx context.Context) error {
 		}
 	}
 	for _, resin := range s.month.Resins {
-		move, err := s.opening(ctx, erp.Opening{Plant: erp.MouldingPlant, Item: resin.Code, Quantity: resinStock})
+		move, err := s.opening(ctx, erp.Opening{Plant: erp.MouldingPlant, Item: resin.Code, Quantity: erp.ResinStock})
 		if err != nil {
 			return fmt.Errorf("resin %s: %w", resin.Code, err)
 		}
