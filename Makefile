@@ -81,6 +81,18 @@ erp-up: ## start a private ERP (Tryton on PostgreSQL) with master data and order
 erp-down: ## stop that ERP, by its recorded processes; "scripts/erp remove" removes its data too
 	scripts/erp down
 
+# Both run with an ERP and a hub of their own, and compare what is in the ERP's books with
+# what was reported: see docs/examples/tryton.md.
+SEED ?= 1
+
+.PHONY: erp-demo
+erp-demo: build ## play four plants with a real ERP and compare its books: the last line says erp_equal
+	go run ./internal/erpdemo
+
+.PHONY: erp-chaos
+erp-chaos: build ## the same while hub, ERP and connections fail: make erp-chaos SEED=7
+	go run ./internal/erpdemo -chaos -seed $(SEED) -orders 20
+
 .PHONY: bench
 bench: ## run the benchmarks: make bench BENCH=Record
 	scripts/with-postgres go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
