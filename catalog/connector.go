@@ -82,7 +82,7 @@ func ConnectorKinds() []string { return []string{"rest", "file", "simulated", "t
 
 // TrytonMessages are what can be fetched from a Tryton server.
 func TrytonMessages() []string {
-	return []string{"orders", "products", "units", "locations", "shipments", "inventories"}
+	return []string{"orders", "products", "units", "locations", "shipments", "inventories", "surplus"}
 }
 
 // AuthKinds is the closed list of ways to say who the hub is.

@@ -167,7 +167,8 @@ func (b *backend) answer(body []byte, authorization string) (status int, answer 
 }
 
 func (b *backend) forward(body []byte, path, authorization string) (int, []byte) {
-	req, err := http.NewRequest(http.MethodPost, b.env["TRYTON_URL"]+path, bytes.NewReader(body)) //nolint:noctx // what a caller has given up is done all the same
+	// Without a context of the caller: what one has given up is done all the same.
+	req, err := http.NewRequest(http.MethodPost, b.env["TRYTON_URL"]+path, bytes.NewReader(body))
 	if err != nil {
 		return http.StatusBadGateway, []byte(err.Error())
 	}

@@ -45,13 +45,13 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"stock period closed", func(e *erp) string { return count(e.month(stockClosed)) }, fault.PeriodClosed, "you must reopen period"},
 		{"accounting period closed", func(e *erp) string { return count(e.month(accountingClosed)) }, fault.AccountingClosed, "you must create a period"},
-		{"lot missing", func(e *erp) string {
+		{"lot missing", func(*erp) string {
 			return `{"do": "transfer", "from": "P100-STO", "to": "P100-REJ", "lines": [{"product": "RM-1001", "quantity": "1", "unit": "kg"}]}`
 		}, fault.LotMissing, "you must provide a stock lot"},
-		{"lot that the ERP does not know", func(e *erp) string {
+		{"lot that the ERP does not know", func(*erp) string {
 			return `{"do": "transfer", "from": "P100-STO", "to": "P100-REJ", "lines": [{"product": "RM-1001", "lot": "NO-SUCH", "quantity": "1", "unit": "kg"}]}`
 		}, fault.LotMissing, `no lot "NO-SUCH"`},
-		{"lot of another product", func(e *erp) string {
+		{"lot of another product", func(*erp) string {
 			return `{"do": "transfer", "from": "P100-STO", "to": "P100-REJ", "lines": [{"product": "RM-1002", "lot": "RM-1001-2610-A", "quantity": "1", "unit": "kg"}]}`
 		}, fault.LotMissing, `no lot "RM-1001-2610-A"`},
 		{"lot expired", func(e *erp) string {
@@ -60,21 +60,21 @@ func TestRefusals(t *testing.T) {
 				{"product": "RM-1002", "lot": "RM-1002-2610-A", "quantity": "1.42", "unit": "kg"},
 				{"product": "RM-1003", "lot": "RM-1003-2610-A", "quantity": "0.08", "unit": "kg"}]}`, e.order())
 		}, fault.LotExpired, "has expired"},
-		{"stock of the product not enough", func(e *erp) string { return foil("P300-STO", "P300-REJ", "9999999", "m", "") }, fault.StockInsufficient, "answered false"},
+		{"stock of the product not enough", func(*erp) string { return foil("P300-STO", "P300-REJ", "9999999", "m", "") }, fault.StockInsufficient, "answered false"},
 		{"stock of the lot not enough", func(e *erp) string {
 			return e.fill(`{"do": "issue", "order": "ORDER", "lines": [{"product": "RM-1001", "lot": "RM-1001-2610-B", "quantity": "10000", "unit": "kg"}]}`, e.order())
 		}, fault.StockInsufficient, "10000 is needed"},
-		{"unknown product", func(e *erp) string {
+		{"unknown product", func(*erp) string {
 			return `{"do": "transfer", "from": "P100-STO", "to": "P100-REJ", "lines": [{"product": "XX-1", "quantity": "1", "unit": "kg"}]}`
 		}, fault.MasterDataMissing, `"XX-1"`},
-		{"unknown unit", func(e *erp) string { return foil("P300-STO", "P300-REJ", "1", "furlong", "") }, fault.MasterDataMissing, `"furlong"`},
-		{"unknown location", func(e *erp) string { return foil("P300-NOWHERE", "P300-REJ", "1", "m", "") }, fault.MasterDataMissing, `"P300-NOWHERE"`},
+		{"unknown unit", func(*erp) string { return foil("P300-STO", "P300-REJ", "1", "furlong", "") }, fault.MasterDataMissing, `"furlong"`},
+		{"unknown location", func(*erp) string { return foil("P300-NOWHERE", "P300-REJ", "1", "m", "") }, fault.MasterDataMissing, `"P300-NOWHERE"`},
 		{"unknown order", func(e *erp) string { return e.fill(`{"do": "issue", "order": "MO-NONE", `+consumed+`}`, "") }, fault.MasterDataMissing, `"MO-NONE"`},
-		{"unit of another category", func(e *erp) string { return foil("P300-STO", "P300-REJ", "1", "kg", "") }, fault.UnitRefused, "Weight"},
-		{"unit of another category in an order", func(e *erp) string {
+		{"unit of another category", func(*erp) string { return foil("P300-STO", "P300-REJ", "1", "kg", "") }, fault.UnitRefused, "Weight"},
+		{"unit of another category in an order", func(*erp) string {
 			return `{"do": "order", "product": "SF-3001", "quantity": "1", "unit": "l", "warehouse": "P100"}`
 		}, fault.UnitRefused, ""},
-		{"precision", func(e *erp) string { return foil("P300-STO", "P300-REJ", "1.23456", "m", "") }, fault.PrecisionRefused, "exceeds the limit"},
+		{"precision", func(*erp) string { return foil("P300-STO", "P300-REJ", "1.23456", "m", "") }, fault.PrecisionRefused, "exceeds the limit"},
 		{"operation not finished", func(e *erp) string {
 			order := e.order()
 			e.applies(e.fill(`{"do": "issue", "order": "ORDER", `+consumed+`}`, order))

@@ -37,8 +37,10 @@ const page = 200
 //	             changed line is found, which does not touch the order's own date
 //	products, units, locations   reference data
 //	shipments, inventories       internal shipments and counts that are done
+//	surplus                      drafts with a key of ours that came late, after another
+//	                             document of the key was done: each poll cancels them
 func Messages() []string {
-	return []string{"orders", "products", "units", "locations", "shipments", "inventories"}
+	return []string{"orders", "products", "units", "locations", "shipments", "inventories", surplusMessage}
 }
 
 // A cursor is what polls have seen, by message.
@@ -96,6 +98,9 @@ type poll struct {
 
 // run reads all pages. What is not taken comes again.
 func (p *poll) run(ctx context.Context) error {
+	if p.message == surplusMessage {
+		return errors.Join(p.tidy(ctx), p.failed)
+	}
 	since := p.since()
 	p.after.Since = p.before.Since
 	for last := int64(0); ; {
