@@ -32,17 +32,22 @@ func (d *demo) read(ctx context.Context) (*reading, error) {
 	}
 	r := &reading{stock: map[erp.Spot]event.Decimal{}, orders: map[string]*made{}}
 	for _, m := range moves {
-		r.add(erp.Spot{Location: m.From, Item: m.Item, Lot: m.Lot}, m.Quantity.Neg())
-		r.add(erp.Spot{Location: m.To, Item: m.Item, Lot: m.Lot}, m.Quantity)
-		if m.Order != "" {
-			r.ofOrder(m)
-		}
+		r.post(m)
 	}
 	if r.productions, err = erp.Productions(ctx, d.server.client); err != nil {
 		return nil, err
 	}
 	r.documents, err = erp.Documents(ctx, d.server.client)
 	return r, err
+}
+
+// post counts one movement.
+func (r *reading) post(m erp.Move) {
+	r.add(erp.Spot{Location: m.From, Item: m.Item, Lot: m.Lot}, m.Quantity.Neg())
+	r.add(erp.Spot{Location: m.To, Item: m.Item, Lot: m.Lot}, m.Quantity)
+	if m.Order != "" {
+		r.ofOrder(m)
+	}
 }
 
 func (r *reading) add(at erp.Spot, quantity event.Decimal) { r.stock[at] = r.stock[at].Add(quantity) }
