@@ -115,6 +115,14 @@ golden: ## write the golden files anew: read the diff before you commit it
 	if [[ -z $$packages ]]; then echo "golden: no test has golden files" >&2; exit 1; fi; \
 	for package in $$packages; do echo "golden: $$package"; scripts/with-postgres go test "$$package" -update; done
 
+# Needs GAPLESS_TEST_TRYTON: the file of a real server's address and passwords, see
+# docs/connectors/tryton.md.
+.PHONY: erp-record
+erp-record: ## record anew what a real Tryton answers: read the diff before you commit it
+	@[[ -n "$${GAPLESS_TEST_TRYTON:-}" ]] || { echo "erp-record: set GAPLESS_TEST_TRYTON to the file of a real server's environment" >&2; exit 1; }
+	rm -rf connector/tryton/testdata/recorded
+	GAPLESS_RECORD_TRYTON=1 go test ./connector/tryton -count=1 -timeout 20m
+
 .PHONY: docs
 docs: build ## write the generated docs anew: reasons, config, metrics, commands, API, units, changes
 	bin/gapless docs --out docs $(GENERATED)

@@ -1,14 +1,16 @@
 // Package connector says what the hub and a connector promise each other. A
 // connector is a package below this one that talks to one outside system or
-// protocol: connector/rest, connector/file, connector/simulated.
+// protocol: connector/rest, connector/file, connector/simulated, connector/tryton.
 //
-// A System performs commands, a Source brings messages in. The words are those
+// A System performs commands, a Source brings messages in; what only some systems
+// can are a Stater, which states what they have, and a Lookup. The words are those
 // of the ledger: a command may have several attempts; what an attempt came to is
 // an Outcome where the system has answered, and an error where nobody knows.
 //
 // A refusal is an answer, an error is ignorance. A connector never decides to
-// try again, never writes a secret into a log or an error, bounds in size and
-// time what it reads, and follows no redirect.
+// make another attempt; within one it may repeat a call of which the system has
+// said that it was rolled back. It never writes a secret into a log or an error,
+// bounds in size and time what it reads, and follows no redirect.
 package connector
 
 import (

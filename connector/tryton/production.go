@@ -18,6 +18,7 @@ type order struct {
 	Number    string
 	State     string
 	Location  int64  // where it is produced
+	Began     Date   `json:"effective_start_date"` // zero before it has begun
 	Timestamp string `json:"_timestamp"`
 	Inputs    []move `json:"inputs."`
 	Outputs   []move `json:"outputs."`
@@ -64,7 +65,7 @@ func (m move) lot() string {
 
 // orderFields are what is read of an order; lines are read with it.
 func orderFields(lines ...string) []string {
-	fields := []string{"number", "state", "location", "_timestamp"}
+	fields := []string{"number", "state", "location", "effective_start_date", "_timestamp"}
 	for _, l := range lines {
 		fields = append(fields, lineFields(l)...)
 	}
@@ -162,10 +163,14 @@ func issue(ctx context.Context, a *attempt) ([]connector.Document, error) {
 	case o.State != "waiting" && o.State != "assigned":
 		return nil, refuse(fault.WrongState, "production order %s is %s with the components %s; it is issued while it is waiting or assigned", o.Number, o.State, sumsOfMoves(o.Inputs, a.request.Lines))
 	}
-	if o.State == "waiting" {
-		if err := a.consume(ctx, o, same); err != nil {
-			return nil, err
-		}
+	switch day := a.request.Date.Date; {
+	case o.State == "waiting":
+		err = a.consume(ctx, o, same)
+	case !day.IsZero() && !day.Equal(o.Began.Time): // somebody else has reserved the same
+		err = a.change(ctx, "production", o.ID, o.Timestamp, map[string]any{"effective_start_date": day})
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err := a.press(ctx, "production", "run", o.ID, "", nil); err != nil {
 		return nil, err

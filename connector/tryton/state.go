@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"github.com/gapless/gapless/connector"
@@ -29,7 +30,7 @@ func (s *System) mark(ctx context.Context, model string, domain []any) (mark, er
 		return m, err
 	}
 	for _, order := range []string{"write_date", "create_date"} {
-		there := append(domain[:len(domain):len(domain)], []any{order, "!=", nil})
+		there := append(slices.Clip(domain), []any{order, "!=", nil})
 		call := Call{Method: "model." + model + ".search_read", Args: []any{there, 0, 1, [][]string{{order, "DESC"}}, []string{"write_date", "create_date"}}}
 		if err := s.client.Do(ctx, call, &newest); err != nil {
 			return m, err
@@ -72,7 +73,7 @@ func pages[T any](ctx context.Context, c *Client, model string, q Query, id func
 	domain := q.Domain
 	q.Limit = page
 	for last := int64(0); ; {
-		q.Domain = append(domain[:len(domain):len(domain)], []any{"id", ">", last})
+		q.Domain = append(slices.Clip(domain), []any{"id", ">", last})
 		var all []T
 		if err := c.SearchRead(ctx, model, q, &all); err != nil {
 			return err

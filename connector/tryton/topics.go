@@ -24,7 +24,7 @@ func topics() map[string]topic {
 		"orders": {
 			model: "production", domain: ordersSince, body: orderBody,
 			fields: append(orderFields("inputs", "outputs"), "reference", "product.code", "quantity", "uom.symbol", "warehouse.code", "bom.name",
-				"planned_start_date", "planned_date", "effective_start_date", "effective_date", "write_date", "create_date",
+				"planned_start_date", "planned_date", "effective_date", "write_date", "create_date",
 				"works.state", "works.sequence", "works.operation.name", "works.work_center.name"),
 		},
 		"products": {
@@ -120,7 +120,6 @@ func orderBody(text json.RawMessage) (map[string]any, string, error) {
 		BOM       named `json:"bom."`
 		Start     Date  `json:"planned_start_date"`
 		End       Date  `json:"planned_date"`
-		Began     Date  `json:"effective_start_date"`
 		Ended     Date  `json:"effective_date"`
 	}
 	if err := decode(text, &o); err != nil {

@@ -145,7 +145,7 @@ func (s *System) Perform(ctx context.Context, cmd connector.Command) (connector.
 	a := &attempt{s: s, cmd: cmd, request: r, key: s.Traits().Carried(cmd)}
 	perform := actions()[r.Do].perform
 	documents, err := perform(ctx, a)
-	if errors.Is(err, fault.MasterDataMissing) && s.names.forget() { // an id may be of a record that is gone
+	if r, ok := errors.AsType[*Refusal](err); ok && r.Method != "" && r.Reason == fault.MasterDataMissing && s.names.forget() { // an id of a record that is gone
 		documents, err = perform(ctx, a)
 	}
 	return a.outcome(op, documents, err)
