@@ -109,22 +109,22 @@ type Opening struct {
 // Openings are those of the three plants.
 func Openings() []Opening {
 	return []Opening{
-		{Plant: "P100", Item: "RM-1001", Lot: "A", Quantity: 900},
-		{Plant: "P100", Item: "RM-1001", Lot: "B", Quantity: 250},
-		{Plant: "P100", Item: "RM-1002", Lot: "A", Quantity: 300},
-		{Plant: "P100", Item: "RM-1003", Lot: "A", Quantity: 25},
-		{Plant: "P100", Item: "SF-3001", Lot: "A", Quantity: 320},
-		{Plant: "P200", Item: "RM-1001", Lot: "C", Quantity: 300},
-		{Plant: "P200", Item: "RM-1004", Lot: "A", Quantity: 4000},
-		{Plant: "P200", Item: "RM-1005", Lot: "A", Quantity: 30},
-		{Plant: "P200", Item: "SF-3002", Lot: "A", Quantity: 900},
+		{Plant: "P100", Item: "RM-1001", Lot: "2610-A", Quantity: 900},
+		{Plant: "P100", Item: "RM-1001", Lot: "2610-B", Quantity: 250},
+		{Plant: "P100", Item: "RM-1002", Lot: "2610-A", Quantity: 300},
+		{Plant: "P100", Item: "RM-1003", Lot: "2610-A", Quantity: 25},
+		{Plant: "P100", Item: "SF-3001", Lot: "2610-A", Quantity: 320},
+		{Plant: "P200", Item: "RM-1001", Lot: "2610-C", Quantity: 300},
+		{Plant: "P200", Item: "RM-1004", Lot: "2610-A", Quantity: 4000},
+		{Plant: "P200", Item: "RM-1005", Lot: "2610-A", Quantity: 30},
+		{Plant: "P200", Item: "SF-3002", Lot: "2610-A", Quantity: 900},
 		{Plant: "P200", Item: "RM-1006", Quantity: 20000},
 		{Plant: "P200", Item: "PK-2001", Quantity: 20000},
 		{Plant: "P200", Item: "PK-2003", Quantity: 20000},
-		{Plant: "P300", Item: "FG-4001", Lot: "A", Quantity: 500000},
+		{Plant: "P300", Item: "FG-4001", Lot: "2610-A", Quantity: 500000},
 		{Plant: "P300", Item: "PK-2002", Quantity: 5000},
 		{Plant: "P300", Item: "PK-2003", Quantity: 30000},
-		{Plant: "P100", Item: "RM-1001", Lot: "X", Quantity: 50, Expired: true},
+		{Plant: "P100", Item: "RM-1001", Lot: "EXPIRED", Quantity: 50, Expired: true},
 	}
 }
 
@@ -132,8 +132,8 @@ func Openings() []Opening {
 // more than any month takes.
 const ResinStock = 500_000_000
 
-// LotOf is the number of an opening lot: its item and the letter.
-func LotOf(item, letter string) string { return item + "-" + letter }
+// LotOf is the number of an opening lot: its item and the word for it.
+func LotOf(item, word string) string { return item + "-" + word }
 
 // An Order is a production order. The three plants have theirs numbered by the ERP;
 // the moulding plant's planning numbers its own.

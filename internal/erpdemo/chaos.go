@@ -212,8 +212,8 @@ func (c *chaos) sql(ctx context.Context, statements string) (string, error) {
 		return "", fmt.Errorf("scripts/postgres where: %w", err)
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(strings.TrimSpace(string(folder)), "psql"), "-qAt", "-v", "ON_ERROR_STOP=1", "-c", statements)
-	cmd.Env = append(os.Environ(), "PGHOST=127.0.0.1", "PGUSER=tryton", "PGDATABASE="+c.d.server.env["GAPLESS_ERP_DATABASE"],
-		"PGPORT="+c.d.server.env["GAPLESS_ERP_POSTGRES_PORT"], "PGPASSWORD="+c.d.server.env["GAPLESS_ERP_POSTGRES_PASSWORD"])
+	cmd.Env = append(os.Environ(), "PGHOST=127.0.0.1", "PGUSER=tryton", "PGDATABASE="+c.d.server.env["TRYTON_DB"],
+		"PGPORT="+c.d.server.env["TRYTON_POSTGRES_PORT"], "PGPASSWORD="+c.d.server.env["TRYTON_POSTGRES_PASSWORD"])
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("psql: %w: %.500s", err, out)

@@ -51,7 +51,7 @@ func newHub(ctx context.Context, d *demo, erpAddress string) (*hub, error) {
 		http: &http.Client{Timeout: time.Minute}, address: "127.0.0.1:0",
 		env: append(cleanEnv(),
 			"GAPLESS_HOME="+filepath.Join(d.folder, "hub"), "GAPLESS_CATALOG="+catalog, "GAPLESS_KEY_FILE="+filepath.Join(d.folder, "keys"),
-			"GAPLESS_TRYTON_URL="+erpAddress, "GAPLESS_TRYTON_PASSWORD="+d.server.env["GAPLESS_ERP_HUB_PASSWORD"], "GAPLESS_MES_URL="+d.floor.url,
+			"GAPLESS_TRYTON_URL="+erpAddress, "GAPLESS_TRYTON_PASSWORD="+d.server.env["TRYTON_HUB_PASSWORD"], "GAPLESS_MES_URL="+d.floor.url,
 		),
 	}
 	if err := h.makeKeys(ctx); err != nil {

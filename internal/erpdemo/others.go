@@ -96,8 +96,8 @@ func (d *demo) count(ctx context.Context) error {
 		}
 	}
 	for i, c := range []struct{ plant, item, lot, change string }{
-		{"P100", "RM-1003", "RM-1003-A", "-0.4"},
-		{"P200", "RM-1005", "RM-1005-A", "0.5"},
+		{"P100", "RM-1003", "RM-1003-2610-A", "-0.4"},
+		{"P200", "RM-1005", "RM-1005-2610-A", "0.5"},
 		{"P300", "PK-2002", "", "-12"},
 	} {
 		spot := erp.Spot{Location: erp.Storage.At(c.plant), Item: c.item, Lot: c.lot}

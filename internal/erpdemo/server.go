@@ -38,8 +38,8 @@ func newServer(ctx context.Context, root string) (*server, error) {
 	if s.env, err = readEnv(filepath.Join(s.state, "env")); err != nil {
 		return nil, err
 	}
-	s.url = s.env["GAPLESS_ERP_URL"]
-	s.client, err = erp.Login(ctx, s.url, s.env["GAPLESS_ERP_DATABASE"], "admin", s.env["GAPLESS_ERP_ADMIN_PASSWORD"])
+	s.url = s.env["TRYTON_URL"]
+	s.client, err = erp.Login(ctx, s.url, s.env["TRYTON_DB"], "admin", s.env["TRYTON_ADMIN_PASSWORD"])
 	return s, err
 }
 

@@ -2,7 +2,7 @@
 // own interface. Everything is looked up before it is made: run again, it changes
 // nothing. scripts/erp runs it.
 //
-// Environment: GAPLESS_ERP_URL, GAPLESS_ERP_DATABASE, and GAPLESS_ERP_<USER>_PASSWORD for ADMIN, HUB, MES,
+// Environment: TRYTON_URL, TRYTON_DB, and TRYTON_<USER>_PASSWORD for ADMIN, HUB, MES,
 // QMS, READER and CLERK; GAPLESS_DATA names the folder with the published month of the
 // moulding plant, a made-up one is taken where it says nothing.
 package main
@@ -48,7 +48,7 @@ func run(ctx context.Context, digest bool) error {
 	passwords := map[string]string{}
 	var missing []error
 	for _, user := range append([]string{"ADMIN"}, logins()...) {
-		name := "GAPLESS_ERP_" + user + "_PASSWORD"
+		name := "TRYTON_" + user + "_PASSWORD"
 		if passwords[user] = os.Getenv(name); passwords[user] == "" {
 			missing = append(missing, fmt.Errorf("%s is not set: scripts/erp writes it into its file env", name))
 		}
@@ -56,7 +56,7 @@ func run(ctx context.Context, digest bool) error {
 	if err := errors.Join(missing...); err != nil {
 		return err
 	}
-	client, err := erp.Login(ctx, os.Getenv("GAPLESS_ERP_URL"), os.Getenv("GAPLESS_ERP_DATABASE"), "admin", passwords["ADMIN"])
+	client, err := erp.Login(ctx, os.Getenv("TRYTON_URL"), os.Getenv("TRYTON_DB"), "admin", passwords["ADMIN"])
 	if err != nil {
 		return err
 	}
