@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,7 +40,7 @@ type Shift struct {
 type MouldingOrder struct {
 	Order
 	Resin string
-	Grams float64 // planned, of the resin
+	Grams string // planned, of the resin
 }
 
 // madeUpSeed makes the month where there is no real one: always the same, so that a
@@ -184,20 +183,34 @@ func (m *Month) order(cell map[string]string) error {
 	if number == "" {
 		return nil // a formatted row below the table
 	}
-	quantity, err := strconv.ParseFloat(strings.ReplaceAll(cell["itemQuantity"], ",", ""), 64)
+	quantity, err := event.ParseDecimal(cell["itemQuantity"])
 	if err != nil {
 		return fmt.Errorf("order %s: itemQuantity: %w", number, err)
 	}
-	kilograms, err := strconv.ParseFloat(cell["plasticResinQuantity"], 64)
+	grams, err := inGrams(cell["plasticResinQuantity"])
 	if err != nil {
 		return fmt.Errorf("order %s: plasticResinQuantity: %w", number, err)
 	}
 	m.Orders = append(m.Orders, MouldingOrder{
-		Order: Order{Plan: number, Number: number, Plant: MouldingPlant, Item: cell["itemCode"], Quantity: quantity},
+		Order: Order{Plan: number, Number: number, Plant: MouldingPlant, Item: cell["itemCode"], Quantity: quantity.String()},
 		Resin: cell["plasticResinCode"],
-		Grams: math.Round(kilograms * 1000),
+		Grams: grams,
 	})
 	return m.known(m.Orders[len(m.Orders)-1])
+}
+
+// inGrams are kilograms in whole grams: what is planned is no more exact than that.
+func inGrams(kilograms string) (string, error) {
+	d, err := event.ParseDecimal(kilograms)
+	if err != nil {
+		return "", err
+	}
+	thousand, err := event.FromScaled(1000, 0)
+	if err != nil {
+		return "", err
+	}
+	grams, err := d.RoundHalfEven(6).Mul(thousand)
+	return grams.RoundHalfEven(0).String(), err
 }
 
 // known says whether item and resin of an order are in the master data.

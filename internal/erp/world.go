@@ -76,7 +76,7 @@ func Items() []Item {
 // A Bill is what a quantity of an item is made of, and by which operations.
 type Bill struct {
 	Item       string
-	Quantity   float64 // of the item, in its unit
+	Quantity   string // of the item, in its unit
 	Needs      []Need
 	Operations []string // what their work centers do
 }
@@ -84,17 +84,17 @@ type Bill struct {
 // A Need is an input of a bill, in the unit of its item.
 type Need struct {
 	Item     string
-	Quantity float64
+	Quantity string
 }
 
 // Bills are those of the three plants.
 func Bills() []Bill {
 	return []Bill{
-		{"SF-3001", 100, []Need{{"RM-1001", 85}, {"RM-1002", 14.2}, {"RM-1003", 0.8}}, []string{"Dispensing", "Granulation"}},
-		{"SF-3002", 1000, []Need{{"RM-1001", 24}, {"RM-1004", 300}, {"RM-1005", 2}, {"RM-1006", 700}}, []string{"Dispensing", "Mixing"}},
-		{"FG-4001", 1000, []Need{{"SF-3001", 0.589}}, []string{"Compression"}},
-		{"FG-4002", 1000, []Need{{"FG-4001", 20000}, {"PK-2002", 120}, {"PK-2003", 1000}}, []string{"Packaging"}},
-		{"FG-4003", 1000, []Need{{"SF-3002", 100}, {"PK-2001", 1000}, {"PK-2003", 1000}}, []string{"Filling"}},
+		{"SF-3001", "100", []Need{{"RM-1001", "85"}, {"RM-1002", "14.2"}, {"RM-1003", "0.8"}}, []string{"Dispensing", "Granulation"}},
+		{"SF-3002", "1000", []Need{{"RM-1001", "24"}, {"RM-1004", "300"}, {"RM-1005", "2"}, {"RM-1006", "700"}}, []string{"Dispensing", "Mixing"}},
+		{"FG-4001", "1000", []Need{{"SF-3001", "0.589"}}, []string{"Compression"}},
+		{"FG-4002", "1000", []Need{{"FG-4001", "20000"}, {"PK-2002", "120"}, {"PK-2003", "1000"}}, []string{"Packaging"}},
+		{"FG-4003", "1000", []Need{{"SF-3002", "100"}, {"PK-2001", "1000"}, {"PK-2003", "1000"}}, []string{"Filling"}},
 	}
 }
 
@@ -102,35 +102,35 @@ func Bills() []Bill {
 type Opening struct {
 	Plant, Item string
 	Lot         string // "" for an item without lots
-	Quantity    float64
+	Quantity    string
 	Expired     bool // its shelf life is over
 }
 
 // Openings are those of the three plants.
 func Openings() []Opening {
 	return []Opening{
-		{Plant: "P100", Item: "RM-1001", Lot: "2610-A", Quantity: 900},
-		{Plant: "P100", Item: "RM-1001", Lot: "2610-B", Quantity: 250},
-		{Plant: "P100", Item: "RM-1002", Lot: "2610-A", Quantity: 300},
-		{Plant: "P100", Item: "RM-1003", Lot: "2610-A", Quantity: 25},
-		{Plant: "P100", Item: "SF-3001", Lot: "2610-A", Quantity: 320},
-		{Plant: "P200", Item: "RM-1001", Lot: "2610-C", Quantity: 300},
-		{Plant: "P200", Item: "RM-1004", Lot: "2610-A", Quantity: 4000},
-		{Plant: "P200", Item: "RM-1005", Lot: "2610-A", Quantity: 30},
-		{Plant: "P200", Item: "SF-3002", Lot: "2610-A", Quantity: 900},
-		{Plant: "P200", Item: "RM-1006", Quantity: 20000},
-		{Plant: "P200", Item: "PK-2001", Quantity: 20000},
-		{Plant: "P200", Item: "PK-2003", Quantity: 20000},
-		{Plant: "P300", Item: "FG-4001", Lot: "2610-A", Quantity: 500000},
-		{Plant: "P300", Item: "PK-2002", Quantity: 5000},
-		{Plant: "P300", Item: "PK-2003", Quantity: 30000},
-		{Plant: "P100", Item: "RM-1001", Lot: "EXPIRED", Quantity: 50, Expired: true},
+		{Plant: "P100", Item: "RM-1001", Lot: "2610-A", Quantity: "900"},
+		{Plant: "P100", Item: "RM-1001", Lot: "2610-B", Quantity: "250"},
+		{Plant: "P100", Item: "RM-1002", Lot: "2610-A", Quantity: "300"},
+		{Plant: "P100", Item: "RM-1003", Lot: "2610-A", Quantity: "25"},
+		{Plant: "P100", Item: "SF-3001", Lot: "2610-A", Quantity: "320"},
+		{Plant: "P200", Item: "RM-1001", Lot: "2610-C", Quantity: "300"},
+		{Plant: "P200", Item: "RM-1004", Lot: "2610-A", Quantity: "4000"},
+		{Plant: "P200", Item: "RM-1005", Lot: "2610-A", Quantity: "30"},
+		{Plant: "P200", Item: "SF-3002", Lot: "2610-A", Quantity: "900"},
+		{Plant: "P200", Item: "RM-1006", Quantity: "20000"},
+		{Plant: "P200", Item: "PK-2001", Quantity: "20000"},
+		{Plant: "P200", Item: "PK-2003", Quantity: "20000"},
+		{Plant: "P300", Item: "FG-4001", Lot: "2610-A", Quantity: "500000"},
+		{Plant: "P300", Item: "PK-2002", Quantity: "5000"},
+		{Plant: "P300", Item: "PK-2003", Quantity: "30000"},
+		{Plant: "P100", Item: "RM-1001", Lot: "EXPIRED", Quantity: "50", Expired: true},
 	}
 }
 
 // ResinStock is what lies of each resin in the moulding plant before its month, in grams:
 // more than any month takes.
-const ResinStock = 500_000_000
+const ResinStock = "500000000"
 
 // LotOf is the number of an opening lot: its item and the word for it.
 func LotOf(item, word string) string { return item + "-" + word }
@@ -142,19 +142,19 @@ type Order struct {
 	Number   string // "" where the ERP numbers it
 	Plant    string
 	Item     string
-	Quantity float64
+	Quantity string
 	Draft    bool // not released
 }
 
 // Orders are those of the three plants.
 func Orders() []Order {
 	return []Order{
-		{Plan: "PLAN-0001", Plant: "P100", Item: "SF-3001", Quantity: 100},
-		{Plan: "PLAN-0002", Plant: "P100", Item: "SF-3001", Quantity: 100},
-		{Plan: "PLAN-0003", Plant: "P100", Item: "FG-4001", Quantity: 100000},
-		{Plan: "PLAN-0004", Plant: "P200", Item: "SF-3002", Quantity: 1000},
-		{Plan: "PLAN-0005", Plant: "P200", Item: "FG-4003", Quantity: 2000},
-		{Plan: "PLAN-0006", Plant: "P300", Item: "FG-4002", Quantity: 5000},
-		{Plan: "PLAN-0007", Plant: "P100", Item: "SF-3001", Quantity: 200, Draft: true},
+		{Plan: "PLAN-0001", Plant: "P100", Item: "SF-3001", Quantity: "100"},
+		{Plan: "PLAN-0002", Plant: "P100", Item: "SF-3001", Quantity: "100"},
+		{Plan: "PLAN-0003", Plant: "P100", Item: "FG-4001", Quantity: "100000"},
+		{Plan: "PLAN-0004", Plant: "P200", Item: "SF-3002", Quantity: "1000"},
+		{Plan: "PLAN-0005", Plant: "P200", Item: "FG-4003", Quantity: "2000"},
+		{Plan: "PLAN-0006", Plant: "P300", Item: "FG-4002", Quantity: "5000"},
+		{Plan: "PLAN-0007", Plant: "P100", Item: "SF-3001", Quantity: "200", Draft: true},
 	}
 }

@@ -52,10 +52,10 @@ func (b *books) open(month *erp.Month) {
 		if o.Lot != "" {
 			lot = erp.LotOf(o.Item, o.Lot)
 		}
-		b.put(erp.Spot{Location: erp.Storage.At(o.Plant), Item: o.Item, Lot: lot}, whole(int64(o.Quantity)))
+		b.put(erp.Spot{Location: erp.Storage.At(o.Plant), Item: o.Item, Lot: lot}, must(o.Quantity))
 	}
 	for _, r := range month.Resins {
-		b.put(erp.Spot{Location: erp.Storage.At(erp.MouldingPlant), Item: r.Code}, whole(erp.ResinStock))
+		b.put(erp.Spot{Location: erp.Storage.At(erp.MouldingPlant), Item: r.Code}, must(erp.ResinStock))
 	}
 }
 

@@ -46,8 +46,8 @@ type chaos struct {
 	failed   []error
 }
 
-func newChaos(d *demo) (*chaos, error) {
-	p, err := newProxy(d.server.url, d.seed, lateAnswer)
+func newChaos(ctx context.Context, d *demo) (*chaos, error) {
+	p, err := newProxy(ctx, d.server.url, d.seed, lateAnswer)
 	if err != nil {
 		return nil, err
 	}

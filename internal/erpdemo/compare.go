@@ -118,13 +118,13 @@ func (d *demo) tell(ctx context.Context, v *verdict, r *reading) error {
 		lines []string
 	}{{"different", v.different}, {"doubled", v.doubled}, {"missing", v.missing}} {
 		for _, text := range list.lines {
-			fmt.Printf("%s: %s\n", list.name, text)
+			fmt.Fprintf(d.out, "%s: %s\n", list.name, text)
 		}
 	}
 	if d.faults != nil {
 		d.faults.tell(d)
 	}
-	fmt.Printf("erp_equal: %t doubled: %d missing: %d\n", len(v.different) == 0, len(v.doubled), len(v.missing))
+	fmt.Fprintf(d.out, "erp_equal: %t doubled: %d missing: %d\n", len(v.different) == 0, len(v.doubled), len(v.missing))
 	if len(v.different)+len(v.doubled)+len(v.missing) > 0 {
 		return errUnequal
 	}

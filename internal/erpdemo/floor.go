@@ -44,8 +44,8 @@ func (j job) code() string { return strings.ToUpper(j.Plant) }
 // lot is the number of the lot that the job gives.
 func (j job) lot() string { return "L-" + j.number }
 
-func newFloor() (*floor, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func newFloor(ctx context.Context) (*floor, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (f *floor) jobs() []job {
 }
 
 // waitForOrders waits until every order that the ERP has released is on the floor.
-func (f *floor) waitForOrders(ctx context.Context, d *demo) error {
+func (f *floor) waitForOrders(ctx context.Context) error {
 	released := 0
 	for _, o := range erp.Orders() {
 		if !o.Draft {
@@ -184,11 +184,11 @@ func (d *demo) consume(ctx context.Context, i int, j job) error {
 	bill, account := erp.Bills()[at], d.books.order(j.number, j.code(), j.Item)
 	var lines []line
 	for n, need := range bill.Needs {
-		quantity, err := must(fmt.Sprint(need.Quantity)).Mul(must(j.Quantity))
+		quantity, err := must(need.Quantity).Mul(must(j.Quantity))
 		if err != nil {
 			return err
 		}
-		scaled, err := event.FromScaled(1, digitsOf(bill.Quantity)) // bills are for 100 or 1000
+		scaled, err := event.FromScaled(1, len(bill.Quantity)-1) // bills are for 100 or 1000
 		if err != nil {
 			return err
 		}
@@ -205,15 +205,6 @@ func (d *demo) consume(ctx context.Context, i int, j job) error {
 	return d.hub.send(ctx, "mes", "consumption", map[string]any{
 		"number": "C-" + j.number, "plant": j.Plant, "order": j.number, "center": j.Operations[0], "at": d.today(0), "lines": lines,
 	})
-}
-
-// digitsOf is the power of ten that a quantity of a bill is.
-func digitsOf(quantity float64) int {
-	n := 0
-	for ; quantity >= 10; quantity /= 10 {
-		n++
-	}
-	return n
 }
 
 // yield is what comes of a job: a hundredth of it and a bit is scrap.

@@ -65,15 +65,15 @@ func cleanEnv() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GAPLESS_") })
 }
 
-// command runs the program with the hub's environment and gives what it prints.
-func (h *hub) command(ctx context.Context, stdin string, args ...string) (string, error) {
+// command runs the program with the hub's environment.
+func (h *hub) command(ctx context.Context, stdin string, args ...string) error {
 	cmd := exec.CommandContext(ctx, h.program, args...)
 	cmd.Env, cmd.Stdin = append(slices.Clone(h.env), "GAPLESS_HUB="+h.url), strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return string(out), fmt.Errorf("gapless %s: %w: %.2000s", args[0], err, out)
+		return fmt.Errorf("gapless %s: %w: %.2000s", args[0], err, out)
 	}
-	return string(out), nil
+	return nil
 }
 
 func (h *hub) makeKeys(ctx context.Context) error {
@@ -81,11 +81,11 @@ func (h *hub) makeKeys(ctx context.Context) error {
 	if err := os.WriteFile(file, []byte("reader:"+h.reader+"\n"), 0o600); err != nil {
 		return err
 	}
-	if _, err := h.command(ctx, h.reader+"\n", "keys", "person", "reader", "--role", "operator"); err != nil {
+	if err := h.command(ctx, h.reader+"\n", "keys", "person", "reader", "--role", "operator"); err != nil {
 		return err
 	}
 	for _, system := range systems() {
-		if _, err := h.command(ctx, "", "keys", "create", "--system", system, "--keep", file); err != nil {
+		if err := h.command(ctx, "", "keys", "create", "--system", system, "--keep", file); err != nil {
 			return err
 		}
 	}
@@ -110,8 +110,8 @@ func (h *hub) start(ctx context.Context) error {
 		return err
 	}
 	defer log.Close() //nolint:errcheck // the process has it too, and writes to it
-	cmd := exec.Command(h.program, "serve", "--listen", h.address, "--log-level", "warn")
-	cmd.Env, cmd.Stderr = h.env, log
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), h.program, "serve", "--listen", h.address, "--log-level", "warn")
+	cmd.Env, cmd.Stderr = h.env, log // it is ended by stop, in its order
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func (h *hub) start(ctx context.Context) error {
 func (h *hub) kill(ctx context.Context) error {
 	h.mu.Lock()
 	err := h.process.Process.Kill()
-	<-h.gone
+	<-h.gone //nolint:errcheck // that it was killed is what was wanted
 	h.kills++
 	h.mu.Unlock()
 	return errors.Join(err, h.start(ctx))

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -20,7 +21,7 @@ import (
 )
 
 func main() {
-	d := &demo{began: time.Now()}
+	d := &demo{began: time.Now(), out: os.Stdout}
 	flag.StringVar(&d.root, "root", ".", "folder of the project")
 	flag.StringVar(&d.folder, "folder", "build/erp-demo", "folder of the hub and of what it says; it is made anew")
 	flag.BoolVar(&d.chaos, "chaos", false, "disturb everything meanwhile")
@@ -49,6 +50,7 @@ type demo struct {
 	seed         uint64
 	limit        int
 	began        time.Time
+	out          io.Writer
 
 	server *server // the ERP
 	hub    *hub
@@ -59,7 +61,7 @@ type demo struct {
 }
 
 func (d *demo) say(text string, args ...any) {
-	fmt.Printf("[%5.1f s] %s\n", time.Since(d.began).Seconds(), fmt.Sprintf(text, args...))
+	fmt.Fprintf(d.out, "[%5.1f s] %s\n", time.Since(d.began).Seconds(), fmt.Sprintf(text, args...))
 }
 
 // run starts everything, plays, waits, and compares.
@@ -69,7 +71,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := d.prepare(ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.end(err)) }()
+	defer func() { err = errors.Join(err, d.end(context.WithoutCancel(ctx), err)) }()
 	if err := d.start(ctx); err != nil {
 		return err
 	}
@@ -98,12 +100,12 @@ func (d *demo) start(ctx context.Context) error {
 	if d.month, err = newMonthRun(d); err != nil {
 		return err
 	}
-	if d.floor, err = newFloor(); err != nil {
+	if d.floor, err = newFloor(ctx); err != nil {
 		return err
 	}
 	address := d.server.url
 	if d.chaos {
-		if d.faults, err = newChaos(d); err != nil {
+		if d.faults, err = newChaos(ctx, d); err != nil {
 			return err
 		}
 		address = d.faults.proxy.url
@@ -116,7 +118,7 @@ func (d *demo) start(ctx context.Context) error {
 // play works, in two parts: what the floor reports first, and then what others decide
 // about what is in the ERP by then.
 func (d *demo) play(ctx context.Context) error {
-	if err := d.floor.waitForOrders(ctx, d); err != nil {
+	if err := d.floor.waitForOrders(ctx); err != nil {
 		return err
 	}
 	d.say("%d orders are on the floor", d.floor.count())
@@ -147,7 +149,7 @@ func (d *demo) play(ctx context.Context) error {
 }
 
 // end stops what was started, and says what the hub said where something failed.
-func (d *demo) end(failed error) error {
+func (d *demo) end(ctx context.Context, failed error) error {
 	var faults []error
 	if d.hub != nil {
 		faults = append(faults, d.hub.stop())
@@ -162,7 +164,7 @@ func (d *demo) end(failed error) error {
 		faults = append(faults, d.floor.close())
 	}
 	if d.server != nil && !d.keep {
-		faults = append(faults, d.server.remove(context.Background()))
+		faults = append(faults, d.server.remove(ctx))
 	}
 	return errors.Join(faults...)
 }

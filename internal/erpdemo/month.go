@@ -39,7 +39,7 @@ func (m *monthRun) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := m.d.hub.command(ctx, "", append(args, reports...)...); err != nil {
+	if err := m.d.hub.command(ctx, "", append(args, reports...)...); err != nil {
 		return err
 	}
 	for _, s := range m.month.Shifts {

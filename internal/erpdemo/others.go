@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/gapless/gapless/event"
@@ -34,9 +35,7 @@ func (d *demo) decide(ctx context.Context) error {
 
 func (d *demo) quality(ctx context.Context, message string, j job, more map[string]any) error {
 	body := map[string]any{"number": message + "-" + j.number, "plant": j.Plant, "at": d.today(0), "item": j.Item, "lot": j.lot()}
-	for key, value := range more {
-		body[key] = value
-	}
+	maps.Copy(body, more)
 	return d.hub.send(ctx, "qms", message, body)
 }
 

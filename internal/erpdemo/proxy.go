@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -43,8 +44,8 @@ const (
 	perFault   = 8 // one call in so many
 )
 
-func newProxy(target string, seed uint64, late time.Duration) (*proxy, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func newProxy(ctx context.Context, target string, seed uint64, late time.Duration) (*proxy, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.count(&p.posting, 1)
 		defer p.count(&p.posting, -1)
 	}
-	answer, text, err := p.forward(r, body)
+	status, text, err := p.forward(r, body)
 	switch {
 	case fault == "reset":
 		p.reset(w)
@@ -121,27 +122,27 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(string(text), "could not obtain lock") || strings.Contains(string(text), "could not serialize") {
 		p.count(&p.conflict, 1)
 	}
-	w.Header().Set("Content-Type", answer.Header.Get("Content-Type"))
-	w.WriteHeader(answer.StatusCode)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
 	_, _ = w.Write(text) // the hub may have gone, which is what late answers are for
 }
 
 // forward makes the call, whatever becomes of who asked for it.
-func (p *proxy) forward(r *http.Request, body []byte) (*http.Response, []byte, error) {
-	request, err := http.NewRequest(r.Method, p.target+r.URL.Path, bytes.NewReader(body))
+func (p *proxy) forward(r *http.Request, body []byte) (status int, text []byte, err error) {
+	request, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, p.target+r.URL.Path, bytes.NewReader(body))
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, err
 	}
 	for _, name := range []string{"Content-Type", "Authorization"} {
 		request.Header.Set(name, r.Header.Get(name))
 	}
 	answer, err := p.client.Do(request)
 	if err != nil {
-		return nil, nil, err
+		return 0, nil, err
 	}
 	defer answer.Body.Close() //nolint:errcheck // it was read
-	text, err := io.ReadAll(answer.Body)
-	return answer, text, err
+	text, err = io.ReadAll(answer.Body)
+	return answer.StatusCode, text, err
 }
 
 // reset breaks the connection so that the hub sees a reset.

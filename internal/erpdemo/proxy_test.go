@@ -13,12 +13,12 @@ import (
 // A fault must be one of the hub's ignorance alone: the ERP has every call, once.
 func TestTheERPHasEveryCallOnceWhateverTheHubSees(t *testing.T) {
 	var reached atomic.Int64
-	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		reached.Add(1)
 		_, _ = io.WriteString(w, `{"id": 1, "result": null}`)
 	}))
 	defer target.Close()
-	p, err := newProxy(target.URL, 7, time.Millisecond)
+	p, err := newProxy(t.Context(), target.URL, 7, time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}

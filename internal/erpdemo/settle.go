@@ -72,7 +72,7 @@ func (d *demo) settle(ctx context.Context) error {
 		}
 		if time.Since(told) > 5*time.Second {
 			told = time.Now()
-			d.progress(done, left, float64(done-first)/time.Since(began).Seconds(), a.Held+a.steps("refused", "held"))
+			d.progress(done, left, (done-first)*10/max(1, int64(time.Since(began).Seconds())), a.Held+a.steps("refused", "held"))
 		}
 		if time.Since(moved) > standstill {
 			return errors.Join(fmt.Errorf("nothing has moved for %s, and %d postings are under way", standstill, left), d.listOpen(ctx))
@@ -83,12 +83,13 @@ func (d *demo) settle(ctx context.Context) error {
 	}
 }
 
-func (d *demo) progress(done, left int64, rate float64, standing int64) {
+// progress tells how far it is; the rate is in tenths a second.
+func (d *demo) progress(done, left, rate, standing int64) {
 	estimate := "no estimate yet"
 	if rate > 0 {
-		estimate = "done in about " + time.Duration(float64(left)/rate*float64(time.Second)).Round(time.Second).String()
+		estimate = "done in about " + (time.Duration(left*10/rate) * time.Second).String()
 	}
-	d.say("posted %d of %d, %.1f a second, %s; %d stand still", done, done+left, rate, estimate, standing)
+	d.say("posted %d of %d, %d.%d a second, %s; %d stand still", done, done+left, rate/10, rate%10, estimate, standing)
 }
 
 // exceptions lists what stands still.

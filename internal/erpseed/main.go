@@ -42,7 +42,7 @@ func run(ctx context.Context, digest bool) error {
 		return err
 	}
 	if digest {
-		fmt.Printf("%x\n", sha256.Sum256(fmt.Append(nil, month.Items, month.Resins, month.Orders)))
+		fmt.Fprintf(os.Stdout, "%x\n", sha256.Sum256(fmt.Append(nil, month.Items, month.Resins, month.Orders)))
 		return nil
 	}
 	passwords := map[string]string{}

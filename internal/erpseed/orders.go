@@ -140,7 +140,7 @@ func (s *seeder) mouldingOrders(ctx context.Context) error {
 }
 
 // moved is a line of a moulding order, from one place of the plant to another.
-func (s *seeder) moved(item string, quantity float64, from, to erp.Place) values {
+func (s *seeder) moved(item string, quantity string, from, to erp.Place) values {
 	v := s.line(item, quantity)
 	v["company"], v["currency"] = s.ids["company"], s.ids["currency"]
 	v["from_location"] = s.ids["location/"+from.At(erp.MouldingPlant)]

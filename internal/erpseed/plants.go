@@ -31,8 +31,14 @@ func (s *seeder) plant(ctx context.Context, p erp.Plant) error {
 		place erp.Place
 		kind  string
 	}{
-		{erp.Floor, "production"}, {erp.Difference, "lost_found"}, {erp.Scrap, "lost_found"},
-		{erp.Input, "storage"}, {erp.Storage, "storage"}, {erp.Output, "storage"}, {erp.Hold, "storage"}, {erp.Rejected, "storage"},
+		{erp.Floor, "production"},
+		{erp.Difference, "lost_found"},
+		{erp.Scrap, "lost_found"},
+		{erp.Input, "storage"},
+		{erp.Storage, "storage"},
+		{erp.Output, "storage"},
+		{erp.Hold, "storage"},
+		{erp.Rejected, "storage"},
 	}
 	for _, l := range places {
 		code := l.place.At(p.Code)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/gapless/gapless/internal/erp"
@@ -99,8 +100,8 @@ func (s *seeder) bill(ctx context.Context, b erp.Bill) error {
 }
 
 // line is a quantity of an item in its unit.
-func (s *seeder) line(item string, quantity float64) values {
-	return values{"product": s.ids["product/"+item], "quantity": quantity, "uom": s.ids["uom/"+s.items[item].Unit]}
+func (s *seeder) line(item, quantity string) values {
+	return values{"product": s.ids["product/"+item], "quantity": json.Number(quantity), "uom": s.ids["uom/"+s.items[item].Unit]}
 }
 
 // openings buys what lies in the plants before the hub begins.

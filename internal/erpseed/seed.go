@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -241,7 +242,7 @@ func (s *seeder) years(ctx context.Context) error {
 }
 
 func (s *seeder) year(ctx context.Context, year int) error {
-	name := fmt.Sprint(year)
+	name := strconv.Itoa(year)
 	kind, err := s.id("sequence type/Account Move")
 	if err != nil {
 		return err
