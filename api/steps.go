@@ -17,13 +17,22 @@ type TransactionView struct {
 	Changed  string         `json:"changed" format:"date-time"`
 	Steps    []StepView     `json:"steps" nullable:"false" doc:"In the order in which they were decided"`
 	Expected []ExpectedView `json:"expected,omitempty" nullable:"false" doc:"What is awaited, and until when"`
+	Gathers  []BundleView   `json:"gathers,omitempty" nullable:"false" doc:"Bundles of events that are open, and until when at the latest"`
 }
 
 // ExpectedView is something that must follow after an event.
 type ExpectedView struct {
-	Name  string `json:"name" example:"quality decision"`
-	After string `json:"after" doc:"Id of the event's statement"`
-	Due   string `json:"due" format:"date-time"`
+	Name  string          `json:"name" example:"quality decision"`
+	After string          `json:"after" doc:"Id of the event's statement"`
+	Due   string          `json:"due" format:"date-time"`
+	Open  []ExceptionView `json:"open,omitempty" nullable:"false" doc:"The exception about it while it is late"`
+}
+
+// BundleView is a bundle of events that are performed together when it is closed.
+type BundleView struct {
+	Bundle string `json:"bundle" example:"post/3" doc:"The reaction, and its place among the bundles of the transaction"`
+	Plant  string `json:"plant"`
+	Due    string `json:"due" format:"date-time"`
 }
 
 // StepView is one thing that a system has to do because of an event.
@@ -39,6 +48,7 @@ type StepView struct {
 	Wanted    string          `json:"wanted,omitempty" doc:"The status that it brings about"`
 	Status    string          `json:"status" enum:"waiting,due,sent,accepted,applied,partly-applied,refused,held,superseded,obsolete,reversed,waived,shadow"`
 	Cause     string          `json:"cause" doc:"Id of the event's statement"`
+	Members   []string        `json:"members,omitempty" nullable:"false" doc:"Ids of the statements that it performs together; absent where that is the cause alone"`
 	Amends    string          `json:"amends,omitempty" doc:"Key of the command that it amends or undoes"`
 	Recorded  string          `json:"recorded" format:"date-time"`
 	Changed   string          `json:"changed" format:"date-time"`
@@ -74,7 +84,12 @@ func transactionViews(who caller, all []report.Followed) []TransactionView {
 		}
 		v := TransactionView{Plan: t.Plan, Object: string(t.Object), Complete: t.Complete, Changed: utc(t.Changed), Steps: append([]StepView{}, stepViews(who, t.Steps)...)}
 		for _, e := range t.Expected {
-			v.Expected = append(v.Expected, ExpectedView{Name: e.Name, After: e.Cause, Due: utc(e.Due)})
+			v.Expected = append(v.Expected, ExpectedView{Name: e.Name, After: e.Cause, Due: utc(e.Due), Open: visibleExceptions(who, e.Open)})
+		}
+		for i := range t.Gathers {
+			if b := &t.Gathers[i]; who.scope.sees(b.Plant) {
+				v.Gathers = append(v.Gathers, BundleView{Bundle: b.Name, Plant: b.Plant, Due: utc(b.Due)})
+			}
 		}
 		views = append(views, v)
 	}
@@ -95,7 +110,7 @@ func stepView(who caller, s *report.Step) StepView {
 	plan, _, _ := strings.Cut(s.Transaction, " ")
 	v := StepView{
 		Command: s.Key, Plan: plan, Object: string(s.Object), Plant: s.Plant, Reaction: s.Reaction, System: s.System, Role: s.Role, Name: s.Command, Wanted: s.Wanted,
-		Status: string(s.Status), Cause: s.Cause, Amends: s.Amends, Recorded: utc(s.Recorded), Changed: utc(s.Changed), Deadline: utc(s.Deadline), Open: visibleExceptions(who, s.Open),
+		Status: string(s.Status), Cause: s.Cause, Members: s.Members, Amends: s.Amends, Recorded: utc(s.Recorded), Changed: utc(s.Changed), Deadline: utc(s.Deadline), Open: visibleExceptions(who, s.Open),
 	}
 	for _, a := range s.Tries {
 		v.Attempts = append(v.Attempts, attemptView(&a))

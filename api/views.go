@@ -136,13 +136,14 @@ func messageView(m *ledger.StoredMessage) MessageView {
 	}
 }
 
-// ExceptionView is what stands, or stood, in the way of a message version.
+// ExceptionView is what stands, or stood, in the way of a message version or a command,
+// or what is late.
 type ExceptionView struct {
-	Message    string   `json:"message,omitempty" doc:"Id of the message version; absent where it is about a command"`
-	Command    string   `json:"command,omitempty" doc:"Key of the command; absent where it is about a message"`
+	Message    string   `json:"message,omitempty" doc:"Id of the message version; absent where it is about a command or an expectation"`
+	Command    string   `json:"command,omitempty" doc:"Key of the command; absent where it is about a message or an expectation"`
 	Plant      string   `json:"plant,omitempty"`
 	System     string   `json:"system"`
-	Name       string   `json:"name" doc:"Of the message, or of the command"`
+	Name       string   `json:"name" doc:"Of the message, of the command, or of the expectation"`
 	State      string   `json:"state" enum:"open,resolved,waived"`
 	Reason     string   `json:"reason"`
 	Class      string   `json:"class"`

@@ -91,7 +91,8 @@ func (l *loader) endless(d *document, at, within string, until []string) {
 }
 
 // collectText is how a reaction collects, in words.
-func collectText(c *transaction.Collect) string {
+func collectText(r *transaction.Reaction) string {
+	c := r.Collect
 	var ends []string
 	if len(c.Until) > 0 {
 		ends = append(ends, "comes "+strings.ReplaceAll(coded(c.Until), ", ", " or "))
@@ -102,5 +103,9 @@ func collectText(c *transaction.Collect) string {
 	if c.Within != "" {
 		ends = append(ends, "its first is on record for "+c.Within)
 	}
-	return "They are collected: a bundle is performed as one when " + strings.Join(ends, ", or ") + ". What is corrected or reversed in it afterwards is amended each by itself."
+	changed := "held for a person"
+	if r.Amend != nil {
+		changed = "amended by `" + r.Amend.Command + "`, each by itself, with the difference"
+	}
+	return "They are collected: a bundle is performed as one when " + strings.Join(ends, ", or ") + ". What is corrected or reversed after it was applied is " + changed + "."
 }

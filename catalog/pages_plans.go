@@ -94,10 +94,9 @@ func writeReaction(b *strings.Builder, key, name string, r transaction.Reaction)
 	fmt.Fprintf(b, "\n### %s\n\n", name)
 	if r.Do != nil {
 		fmt.Fprintf(b, "Because of each %s the %s performs `%s`%s.", strings.ReplaceAll(coded(r.On), ", ", " or "), r.Do.System, r.Do.Command, within)
-		if r.Collect != nil {
-			b.WriteString(" " + collectText(r.Collect))
-		}
 		switch {
+		case r.Collect != nil:
+			b.WriteString(" " + collectText(&r))
 		case r.Amend != nil && r.Amend.With == transaction.WithDelta:
 			fmt.Fprintf(b, " What is corrected after it was applied is amended by `%s` with the difference.", r.Amend.Command)
 		case r.Amend != nil:
@@ -107,9 +106,11 @@ func writeReaction(b *strings.Builder, key, name string, r transaction.Reaction)
 		default:
 			b.WriteString(" What is corrected after it was applied is held for a person.")
 		}
-		if r.Undo != nil {
+		switch {
+		case r.Collect != nil:
+		case r.Undo != nil:
 			fmt.Fprintf(b, " What is reversed is undone by `%s`.", r.Undo.Command)
-		} else {
+		default:
 			b.WriteString(" What is reversed after it was applied is held for a person.")
 		}
 		b.WriteString(" In a closed period it is held.")

@@ -50,6 +50,15 @@ func TestFindingsOfPlansNameFileAndLine(t *testing.T) {
 		"a time of a role that is none":        {[]edit{{plantPath, "valid-to: 2026-04-01T00:00:00+02:00", "valid-to: spring"}}, []string{plantPath + ":26:34: error: roles[0].valid-to: \"spring\" is no time"}},
 		"a plant without a system for a role":  {[]edit{{"systems/wms.yaml", "plants: [graz]", "plants: [wien]"}, write("plants/wien.yaml", "plant: wien\ntitle: Wien\nzone: Europe/Vienna\nroles: [{role: erp, system: erp}]\n")}, []string{plantPath + ":1:1: warning: no system of plant graz has the role wms, which plans command: their steps are held (Declare the system, or say that there is none: without: [wms].)"}},
 		"a role that no plant is without":      {[]edit{{plantPath, "roles:\n", "without: [warehouse]\nroles:\n"}}, []string{plantPath + ":25:11: error: \"warehouse\" is no role"}},
+		"a bundle that may never be closed":    {[]edit{{planPath, "    closed-period: hold\n", "    closed-period: hold\n    collect: {count: 40, until: [lot.released]}\n"}}, []string{"warning: without a time what comes after lot.released may wait for ever (Add within, for example 8h.)"}},
+		"a bundle that nothing closes":         {[]edit{{planPath, "    closed-period: hold\n", "    closed-period: hold\n    collect: {}\n"}}, []string{planPath + ":10:5: error: reactions.receive.collect: nothing closes a bundle: write at least one of until, count, within"}},
+		"a bundle until an unknown event":      {[]edit{{planPath, "    closed-period: hold\n", "    closed-period: hold\n    collect: {until: [lot.done], within: 8h}\n"}}, []string{planPath + ":10:23: error: event type \"lot.done\" is not in the catalog"}},
+		"collecting what does not collect":     {[]edit{{plantPath, "roles:\n", "collect: {lot-to-stock/receive: {within: 1h}}\nroles:\n"}}, []string{plantPath + ":25:11: error: reaction receive of plan lot-to-stock collects nothing"}},
+		"collecting of an unknown plan":        {[]edit{{plantPath, "roles:\n", "collect: {lots/receive: {within: 1h}}\nroles:\n"}}, []string{plantPath + ":25:11: error: plan \"lots\" is not in the catalog"}},
+		"collecting of an unknown reaction":    {[]edit{{plantPath, "roles:\n", "collect: {lot-to-stock/take: {within: 1h}}\nroles:\n"}}, []string{plantPath + ":25:11: error: plan lot-to-stock has no reaction \"take\""}},
+		"collecting and not at once":           {[]edit{{plantPath, "roles:\n", "collect: {lot-to-stock/receive: {off: true, count: 4}}\nroles:\n"}}, []string{plantPath + ":25:34: error: with off nothing gathers"}},
+		"collecting one":                       {[]edit{{plantPath, "roles:\n", "collect: {lot-to-stock/receive: {count: 1, within: 1h}}\nroles:\n"}}, []string{"error: 1 is no number of members from 2 to 500"}},
+		"collecting until what is not noted":   {[]edit{{plantPath, "roles:\n", "collect: {lot-to-stock/receive: {until: [order.closed], within: 1h}}\nroles:\n"}}, []string{"error: plan lot-to-stock does not note \"order.closed\""}},
 		"a mode of an unknown plan":            {[]edit{{plantPath, "lot-to-stock/status", "lots/status"}}, []string{plantPath + ":29:3: error: plan \"lots\" is not in the catalog"}},
 		"a mode of an unknown reaction":        {[]edit{{plantPath, "lot-to-stock/status", "lot-to-stock/state"}}, []string{plantPath + ":29:3: error: plan lot-to-stock has no reaction \"state\" (Write one of receive, status.)"}},
 		"a mode that is none":                  {[]edit{{plantPath, "shadow", "dark"}}, []string{plantPath + ":29:3: error: \"dark\" is none of off, shadow, live"}},
@@ -247,5 +256,32 @@ func TestAPlantSaysWhatItDoesWithAReaction(t *testing.T) {
 	}
 	if got := small(t).ReactionMode("lot-to-stock", "receive", "graz"); got != transaction.ModeLive {
 		t.Errorf("where nothing is said it is %s", got)
+	}
+}
+
+func TestAPlantSaysHowItCollects(t *testing.T) {
+	collects := edit{planPath, "    closed-period: hold\n", "    closed-period: hold\n    collect: {until: [lot.released], count: 40, within: 8h}\n"}
+	c, findings := Load(smallFS(t, collects, edit{plantPath, "roles:\n", "collect: {lot-to-stock/receive: {count: 5, within: 90m}}\nroles:\n"}))
+	if c == nil {
+		t.Fatal(findings)
+	}
+	terms, says := c.Collecting("lot-to-stock", "receive", "graz")
+	want := transaction.Collecting{Count: 5, Within: 90 * time.Minute}
+	if diff := cmp.Diff(want, terms); diff != "" || !says {
+		t.Errorf("Graz says %t:\n%s", says, diff)
+	}
+	if _, says := c.Collecting("lot-to-stock", "status", "graz"); says {
+		t.Error("Graz says nothing of the status")
+	}
+	off := small(t, collects, edit{plantPath, "roles:\n", "collect: {lot-to-stock/receive: {off: true}}\nroles:\n"})
+	if terms, says := off.Collecting("lot-to-stock", "receive", "graz"); !says || terms.Count != 0 {
+		t.Errorf("Graz collects nothing, and says %t, %+v", says, terms)
+	}
+	text := ""
+	for _, x := range Diff(small(t), small(t, collects)) {
+		text += x.String()
+	}
+	if want := "Reaction receive collects from now on"; !strings.Contains(text, want) {
+		t.Errorf("nothing says %q:\n%s", want, text)
 	}
 }

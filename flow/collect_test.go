@@ -3,6 +3,7 @@ package flow_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -49,20 +50,23 @@ func (c *collectingHub) pass(d time.Duration) { c.ahead.Add(int64(d)) }
 
 func newCollecting(t testing.TB, changed map[string]string) *collectingHub {
 	t.Helper()
+	return newCollectingOn(t, filepath.Join(t.TempDir(), "gapless.db"), changed)
+}
+
+// newCollectingOn is newCollecting on a database.
+func newCollectingOn(t testing.TB, database string, changed map[string]string) *collectingHub {
+	t.Helper()
 	c := &collectingHub{following: &following{erp: &books{}, wms: &books{}}}
 	began := clock()
 	c.hub = hubOn(t, c.config(collectingCompany(t, changed), ledger.Config{
-		Database: filepath.Join(t.TempDir(), "gapless.db"),
-		Clock:    func() time.Time { return began().Add(time.Duration(c.ahead.Load())) },
+		Database: database, Clock: func() time.Time { return began().Add(time.Duration(c.ahead.Load())) },
 	}))
 	return c
 }
 
 func collectingCompany(t testing.TB, changed map[string]string) *catalog.Catalog {
 	files := map[string]string{"plans/order-to-erp.yaml": orderPlan}
-	for name, text := range changed {
-		files[name] = text
-	}
+	maps.Copy(files, changed)
 	return company(t, files)
 }
 
@@ -97,7 +101,7 @@ func (c *collectingHub) eventually(what string, holds func() bool) {
 		if time.Now().After(deadline) {
 			c.t.Fatalf("it never came to be: %s", what)
 		}
-		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // a turn of the node tells nobody
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
@@ -112,7 +116,7 @@ func (c *collectingHub) sums() []string {
 		for _, e := range events {
 			text += " " + goodOf(e)
 		}
-		if events == nil {
+		if p.request["basis"] != nil {
 			text += " from " + goodOf(p.request["basis"]) + " to " + goodOf(p.request["event"])
 		}
 		all = append(all, text)

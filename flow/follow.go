@@ -202,7 +202,7 @@ func (f *follower) next() (ledger.Following, error) {
 		}
 		f.out.Transactions = append(f.out.Transactions, ledger.Transaction{
 			Plan: planOf(id), Object: in.now.Key, Plant: in.plant, Version: f.d.cat.PlanDigest(in.plan.Name()), State: state, Complete: after.Complete,
-			Expectations: expectations(in.before.Open, &after), Windows: windows(in.before.Bundles, after.Bundles),
+			Expectations: expectations(&in.before, &after), Windows: windows(in.before.Bundles, after.Bundles),
 		})
 		for _, s := range transaction.Changes(in.before, after) {
 			f.step(id, in, &s)
@@ -226,9 +226,9 @@ func (f *follower) stuck(step string) bool {
 }
 
 // expectations are those that open, and those that are open no longer.
-func expectations(before []transaction.Expected, now *transaction.Instance) []ledger.Expectation {
+func expectations(was, is *transaction.Instance) []ledger.Expectation {
 	var all []ledger.Expectation
-	after := now.Open
+	before, after := was.Open, is.Open
 	for _, e := range after {
 		if !slices.Contains(before, e) {
 			all = append(all, ledger.Expectation{Name: e.Name, Cause: e.Since, Within: e.Within})
@@ -236,7 +236,7 @@ func expectations(before []transaction.Expected, now *transaction.Instance) []le
 	}
 	for _, e := range before {
 		if !slices.Contains(after, e) {
-			all = append(all, ledger.Expectation{Name: e.Name, Cause: e.Since, Within: e.Within, Met: true, How: met(now, e)})
+			all = append(all, ledger.Expectation{Name: e.Name, Cause: e.Since, Within: e.Within, Met: true, How: met(was, is, e)})
 		}
 	}
 	return all

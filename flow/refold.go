@@ -47,5 +47,18 @@ func VerifyOptions(cat *catalog.Catalog) ledger.VerifyOptions {
 			}
 			return false
 		},
+		Gathers: func(state []byte) []string {
+			var in transaction.Instance
+			if json.Unmarshal(state, &in) != nil {
+				return nil // told as a transaction that does not know its events
+			}
+			var open []string
+			for i := range in.Bundles {
+				if b := &in.Bundles[i]; !b.Closed && b.Within > 0 {
+					open = append(open, b.Key)
+				}
+			}
+			return open
+		},
 	}
 }

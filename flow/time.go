@@ -159,16 +159,20 @@ func windows(before, after []transaction.Bundle) []ledger.Window {
 	return all
 }
 
-// met says how expectations ended that are open no longer.
-func met(after *transaction.Instance, e transaction.Expected) string {
-	i := slices.IndexFunc(after.Events, func(n transaction.Noted) bool { return n.ID == e.Since })
-	switch {
-	case i >= 0 && after.Events[i].Change != event.Reversal:
+// met says how an expectation ended that is open no longer.
+func met(before, after *transaction.Instance, e transaction.Expected) string {
+	was := slices.IndexFunc(before.Events, func(n transaction.Noted) bool { return n.ID == e.Since })
+	if was < 0 {
 		return "what was expected is on record"
-	case i >= 0:
-		return "the event is reversed"
 	}
-	return "the event was corrected"
+	is := slices.IndexFunc(after.Events, func(n transaction.Noted) bool { return n.Key == before.Events[was].Key })
+	switch {
+	case is >= 0 && after.Events[is].Change == event.Reversal:
+		return "the event is reversed"
+	case is >= 0 && after.Events[is].ID != e.Since:
+		return "the event was corrected"
+	}
+	return "what was expected is on record"
 }
 
 // planAndHome is the plan of a transaction, and the plant that it is at home at.

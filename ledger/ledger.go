@@ -150,7 +150,7 @@ func Open(ctx context.Context, cfg Config) (*Ledger, error) {
 		st.close()
 		return nil, err
 	}
-	if err := errors.Join(l.begin(ctx), l.await(ctx)); err != nil {
+	if err := errors.Join(l.begin(ctx), l.await(ctx, st.write)); err != nil {
 		st.close()
 		return nil, err
 	}

@@ -363,10 +363,11 @@ func (l *Ledger) Relations(ctx context.Context, ref event.Ref, limit int) ([]Rel
 	return all, err
 }
 
-// Exception is what stands, or stood, in the way of a message version.
+// Exception is what stands, or stood, in the way of a message version or a step, or
+// what is late.
 type Exception struct {
-	Message    string // id of the version; "" where it is about a step
-	Step       string // command key; "" where it is about a message
+	Message    string // id of the version; "" where it is about a step or an expectation
+	Step       string // command key; "" where it is about a message or an expectation
 	Plant      string
 	System     string
 	Name       string // of the message, or of the command
@@ -391,7 +392,7 @@ func (x *Exception) Key() string { return x.key }
 
 // HeldFilter chooses exceptions; empty fields choose all.
 type HeldFilter struct {
-	About  string // "message" or "step"
+	About  string // "message", "step", "deadline" of a step, or "expectation"
 	State  string // default open
 	Plant  string
 	System string
@@ -436,10 +437,11 @@ func (l *Ledger) exceptions(ctx context.Context, query string, args ...any) ([]E
 			&raised, &deadline, &ended, &x.Resolution, &about); err != nil {
 			return err
 		}
-		if about == "step" {
-			x.Step = x.key
-		} else {
+		switch about {
+		case "message":
 			x.Message = event.StatementID(x.key, x.version)
+		case "step", "deadline":
+			x.Step = x.key
 		}
 		x.Raised, x.Deadline, x.Ended = fromMicros(raised), fromMicros(deadline), fromMicros(ended)
 		if x.Reason = fault.ByCode(reason); x.Reason == nil {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -262,7 +263,7 @@ func (t *transaction) endLate(ctx context.Context) error {
 			continue
 		}
 		c := t.awaited.came[key]
-		resolution := "came late: " + c.how
+		resolution := "ended late: " + c.how
 		at := t.addAct(c.feed, Act{Plant: c.feed.plant, Principal: c.principal, Act: "exception.resolved", Subject: lateSubject(is, key), Detail: resolution})
 		if fresh {
 			row[exceptionState], row[exceptionEnded], row[exceptionResolution] = "resolved", at, resolution
@@ -311,8 +312,8 @@ func (t *transaction) keepDue(ctx context.Context) error {
 
 // await gives timers to steps and expectations that a hub before timers has put on
 // record, and to those that one puts on record beside this one until it starts anew.
-func (l *Ledger) await(ctx context.Context) error {
-	_, err := l.store.write.ExecContext(ctx, `insert into timers (kind, about, transaction_id, name, cause, plant, due)
+func (l *Ledger) await(ctx context.Context, db *sql.DB) error {
+	_, err := db.ExecContext(ctx, `insert into timers (kind, about, transaction_id, name, cause, plant, due)
 		select 'step', c.key, c.transaction_id, '', '', c.plant, s.deadline from command_keys c join steps s on s.key = c.key and s.recorded = c.recorded
 		where c.status in ('waiting', 'due', 'sent', 'accepted', 'partly-applied', 'refused', 'held') and s.deadline > 0
 		and not exists (select 1 from exceptions x where x.message = c.key and x.version = 0 and x.state = 'open')
@@ -335,7 +336,7 @@ func (l *Ledger) await(ctx context.Context) error {
 		if err != nil {
 			break
 		}
-		_, err = l.store.write.ExecContext(ctx, `insert into timers (kind, about, transaction_id, name, cause, plant, due)
+		_, err = db.ExecContext(ctx, `insert into timers (kind, about, transaction_id, name, cause, plant, due)
 			select $1, $2, $3, $4, $5, $6, $7 where not exists (select 1 from exceptions x where x.message = $2 and x.version = 0 and x.state = 'open')
 			on conflict do nothing`, string(t.Kind), t.About, t.Transaction, t.Name, t.Cause, t.Plant, micros(t.Due))
 	}

@@ -22,6 +22,9 @@ type VerifyOptions struct {
 	// reacts to is noted, and the report says so.
 	Reacts func(d *Draft) []string
 	Noted  func(state []byte, statement string) bool
+	// Gathers names the open bundles in the state of a transaction that a time ends. nil
+	// leaves them unchecked, and the report says so.
+	Gathers func(state []byte) []string
 	// Progress is told now and then how far the verification has come, in rows;
 	// total is an estimate until the end.
 	Progress func(done, total int64)
@@ -82,6 +85,7 @@ const (
 	checkCheckpoints
 	checkSteps
 	checkReactions
+	checkTimers
 	checkCount
 )
 
@@ -102,6 +106,7 @@ func newChecks() [checkCount]CheckResult {
 		checkCheckpoints: {Name: "checkpoints", Promise: 14},
 		checkSteps:       {Name: "steps and lanes", Promise: 18},
 		checkReactions:   {Name: "reactions", Promise: 21},
+		checkTimers:      {Name: "times awaited", Promise: 22},
 	}
 }
 
@@ -135,7 +140,7 @@ func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (VerifyReport, err
 	v := &verification{ledger: l, options: o, feeds: map[string]*feed{}, checks: newChecks(), messagesOf: map[string][]place{}}
 	steps := []func(context.Context) error{
 		v.begin, v.verifyFeeds, v.verifyEnds, v.verifyStatements, v.verifyHistories, v.verifyRelations, v.verifyInbox,
-		v.verifyExceptions, v.verifyWaits, v.verifyMasterData, v.verifyContents, v.verifyStrayContents, v.verifyObjects, v.verifySteps, v.verifyLanes, v.verifyReactions, v.verifyAgainst,
+		v.verifyExceptions, v.verifyWaits, v.verifyMasterData, v.verifyContents, v.verifyStrayContents, v.verifyObjects, v.verifySteps, v.verifyLanes, v.verifyReactions, v.verifyTimes, v.verifyAgainst,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -159,6 +164,9 @@ func (v *verification) begin(ctx context.Context) error {
 	}
 	if v.options.Reacts == nil || v.options.Noted == nil {
 		v.skipped = append(v.skipped, "reactions: no plans were given to tell which events they react to")
+	}
+	if v.options.Gathers == nil {
+		v.skipped = append(v.skipped, "windows: no plans were given to tell which bundles are open")
 	}
 	if len(v.options.Against) == 0 {
 		v.skipped = append(v.skipped, "checkpoints: none was given; without one a chain that was made anew as a whole cannot be told from the original")

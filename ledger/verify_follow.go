@@ -8,7 +8,7 @@ import (
 	"github.com/gapless/gapless/event"
 )
 
-// verifySteps checks that every command has one step with a cause on record, that
+// verifySteps checks that every command has one step with a cause on record and all that it performs, that
 // what is known of it fits its attempts, and that it stands in its lanes exactly
 // while it is to be performed.
 func (v *verification) verifySteps(ctx context.Context) error {
@@ -21,6 +21,9 @@ func (v *verification) verifySteps(ctx context.Context) error {
 			"(select count(*) from lane_steps l where l.step = c.key)",
 			"(select count(*) from exceptions x where x.message = c.key and x.about = 'step' and x.state = 'open')",
 			"(select count(*) from event_keys k where k.key = substr(s.cause, 1, 32))",
+			"s.members",
+			"(select count(*) from step_members m where m.step = c.key)",
+			"(select count(*) from step_members m join event_keys k on k.key = substr(m.statement, 1, 32) where m.step = c.key)",
 		},
 		from: "command_keys c left join steps s on s.key = c.key and s.recorded = c.recorded left join transactions t on t.id = c.transaction_id",
 		key:  []any{""}, limit: 500,
@@ -42,6 +45,11 @@ func (v *verification) verifyStep(c *CheckResult, x row) {
 	}
 	if x.number(13) != 1 {
 		c.find("command %s: its cause %s is not on record", key, x.text(5))
+	}
+	if members := strings.Fields(x.text(14)); int64(len(members)) != x.number(15) {
+		c.find("command %s performs %d statements together, and is found by %d", key, len(members), x.number(15))
+	} else if x.number(15) != x.number(16) {
+		c.find("command %s performs %d statements together, and %d of them are on record", key, x.number(15), x.number(16))
 	}
 	if x.number(2) != x.number(9) {
 		c.find("command %s counts %d attempts, and %d are on record", key, x.number(2), x.number(9))

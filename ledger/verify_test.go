@@ -47,10 +47,19 @@ func reacts(d *Draft) []string {
 
 func noted(state []byte, _ string) bool { return len(state) > 0 }
 
+// gathersIn are the open bundles of a state that says "gathers post/1".
+func gathersIn(state []byte) []string {
+	bundles, _ := strings.CutPrefix(string(state), "gathers ")
+	if bundles == string(state) {
+		return nil
+	}
+	return strings.Fields(bundles)
+}
+
 // verify runs a verification with everything and gives its findings.
 func verify(t testing.TB, l *Ledger, against ...Checkpoint) []string {
 	t.Helper()
-	report, err := l.Verify(t.Context(), VerifyOptions{Against: against, Refold: fold, Reacts: reacts, Noted: noted})
+	report, err := l.Verify(t.Context(), VerifyOptions{Against: against, Refold: fold, Reacts: reacts, Noted: noted, Gathers: gathersIn})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +161,7 @@ func TestVerifyFindsNothingInALedgerThatWasLeftAlone(t *testing.T) {
 		}
 		record(t, l, said(t, "graz", "later", "1"))
 		var done, total int64
-		report, err := l.Verify(t.Context(), VerifyOptions{Against: []Checkpoint{before}, Refold: fold, Reacts: reacts, Noted: noted, Progress: func(d, n int64) {
+		report, err := l.Verify(t.Context(), VerifyOptions{Against: []Checkpoint{before}, Refold: fold, Reacts: reacts, Noted: noted, Gathers: gathersIn, Progress: func(d, n int64) {
 			if d < done || d > n {
 				t.Errorf("progress goes from %d to %d of %d", done, d, n)
 			}
@@ -203,7 +212,7 @@ func TestVerifySaysWhatItDidNotLookAt(t *testing.T) {
 		what, _, _ := strings.Cut(s, ":")
 		skipped = append(skipped, what)
 	}
-	if diff := gocmp.Diff([]string{"object states", "reactions", "checkpoints"}, skipped); diff != "" {
+	if diff := gocmp.Diff([]string{"object states", "reactions", "windows", "checkpoints"}, skipped); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
 }

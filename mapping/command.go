@@ -14,7 +14,7 @@ import (
 //
 // Request and Find are assignments to root. They see the canonical command:
 // this.key (as the system carries it), command, plant, subject, posting_date,
-// wanted, event, basis, delta.
+// wanted, event, events, basis.
 type CommandDefinition struct {
 	Command string        `yaml:"command"`
 	System  string        `yaml:"system"`

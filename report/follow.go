@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"slices"
 
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/ledger"
@@ -11,8 +12,15 @@ import (
 // do because of what is on record about it.
 type Followed struct {
 	ledger.StoredTransaction
-	Steps    []Step               `json:"steps"`
-	Expected []ledger.Expectation `json:"expected,omitempty"` // what is awaited, and until when
+	Steps    []Step         `json:"steps"`
+	Expected []Expected     `json:"expected,omitempty"` // what is awaited, and until when
+	Gathers  []ledger.Timer `json:"gathers,omitempty"`  // bundles that are open, and until when
+}
+
+// Expected is what is awaited in a transaction, with the exception about it while it is late.
+type Expected struct {
+	ledger.Expectation
+	Open []ledger.Exception `json:"open,omitempty"`
 }
 
 // A Step is one step in a trace, with every attempt at it.
@@ -39,7 +47,10 @@ func followed(ctx context.Context, l *ledger.Ledger, object event.Ref) ([]Follow
 		if f.Steps, err = traced(ctx, l, steps); err != nil {
 			return nil, err
 		}
-		if f.Expected, err = l.Expected(ctx, t.ID()); err != nil {
+		if f.Expected, err = expected(ctx, l, t.ID()); err != nil {
+			return nil, err
+		}
+		if f.Gathers, err = l.Windows(ctx, t.ID()); err != nil {
 			return nil, err
 		}
 		all = append(all, f)
@@ -59,18 +70,34 @@ func traced(ctx context.Context, l *ledger.Ledger, steps []ledger.Step) ([]Step,
 		if x.Documents, err = l.Documents(ctx, s.Key); err != nil {
 			return nil, err
 		}
-		exceptions, err := l.ExceptionsOf(ctx, s.Key)
-		if err != nil {
+		if x.Open, err = open(ctx, l, s.Key); err != nil {
 			return nil, err
-		}
-		for _, e := range exceptions {
-			if e.State == "open" {
-				x.Open = append(x.Open, e)
-			}
 		}
 		all[i] = x
 	}
 	return all, nil
+}
+
+// expected is what a transaction awaits.
+func expected(ctx context.Context, l *ledger.Ledger, transaction string) ([]Expected, error) {
+	awaited, err := l.Expected(ctx, transaction)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Expected, len(awaited))
+	for i, e := range awaited {
+		all[i].Expectation = e
+		if all[i].Open, err = open(ctx, l, ledger.ExpectationKey(transaction, e.Name, e.Cause)); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// open are the open exceptions about a command or an expectation.
+func open(ctx context.Context, l *ledger.Ledger, key string) ([]ledger.Exception, error) {
+	exceptions, err := l.ExceptionsOf(ctx, key)
+	return slices.DeleteFunc(exceptions, func(x ledger.Exception) bool { return x.State != "open" }), err
 }
 
 // stepsOfDocument are the steps for which a system gave a number, such as the

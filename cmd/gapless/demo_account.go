@@ -15,6 +15,7 @@ import (
 
 	"github.com/gapless/gapless/api"
 	"github.com/gapless/gapless/examples/three-plants/simulator"
+	"github.com/gapless/gapless/fault"
 )
 
 // A dayAccount tells what came of a day: what --json of the demo prints.
@@ -37,9 +38,11 @@ type dayAccount struct {
 	StepsRefused   int64            `json:"steps_refused"`
 	Superseded     int64            `json:"superseded"`
 	UnderWay       int64            `json:"under_way"`
-	Resumed        int              `json:"resumed"` // commands that the operator let go on
-	ExceptionsOpen int              `json:"exceptions_open"`
-	Exceptions     map[string]int   `json:"exceptions"` // by reason
+	Resumed        int              `json:"resumed"`         // commands that the operator let go on
+	ExceptionsOpen int              `json:"exceptions_open"` // but for what is only late
+	Exceptions     map[string]int   `json:"exceptions"`      // by reason
+	DoneLate       int              `json:"done_late"`       // commands that were done later than their plan allows
+	Late           int              `json:"late"`            // what is late still: commands, and reports that are awaited
 
 	Books       []comparison `json:"books"`
 	BooksEqual  bool         `json:"books_equal"` // everything is equal, or explained
@@ -125,11 +128,17 @@ func (d *dayDemo) counts(ctx context.Context, a *dayAccount) (open []exception, 
 	if open, err = allHeld(ctx, d.client, "/v1/exceptions", values()); err != nil {
 		return nil, err
 	}
-	a.ExceptionsOpen = len(open)
+	all := len(open) // that something is late explains no difference: what stands in its way does
+	open = slices.DeleteFunc(open, func(x exception) bool {
+		return x.Reason == fault.StepOverdue.Code || x.Reason == fault.ExpectMissed.Code
+	})
+	a.Late, a.ExceptionsOpen = all-len(open), len(open)
 	for i := range open {
 		a.Exceptions[open[i].Reason]++
 	}
-	return open, nil
+	late, err := allHeld(ctx, d.client, "/v1/exceptions", values("state", "resolved", "reason", fault.StepOverdue.Code))
+	a.DoneLate = len(late)
+	return open, err
 }
 
 // compare holds the books of each system against those of the others and against the
@@ -280,6 +289,7 @@ func (a *dayAccount) print(w io.Writer) {
 	fmt.Fprintf(w, "On record  %s messages, %s events\n", count(a.Messages), count(a.Events))
 	fmt.Fprintf(w, "Asked for  %s\n", countsText(a.Steps))
 	fmt.Fprintf(w, "           an operator let %d go on, of an order that was locked too early\n", a.Resumed)
+	fmt.Fprintf(w, "Late       %d commands were done later than their plan allows, %d are late still\n", a.DoneLate, a.Late)
 	fmt.Fprintf(w, "Open       %d: %s\n\n", a.ExceptionsOpen, cmp.Or(countsText(a.Exceptions), "nothing"))
 	t := newTable("books of", "what", "against", ">compared", ">equal", ">explained", ">unexplained")
 	for _, c := range a.Books {

@@ -16,10 +16,12 @@ func (c *cli) exceptionsCommand() *cobra.Command {
 	f := &openFilter{}
 	cmd := &cobra.Command{
 		Use:   "exceptions",
-		Short: "list what does not go on: messages and commands, why, and what to do about it",
+		Short: "list what does not go on or is late, why, and what to do about it",
 		Long: `List everything that does not go on by itself: messages that are held, and commands that a
 system has refused, that cannot be sent, or of which nobody can tell whether they were
-done. Each says why, for whom, until when, and what to do about it.
+done. And what is late: commands that were not done in time, and what was to be reported
+after an event and has not come. Each says why, for whom, until when, and what to do about
+it. What is late goes on all the same, and ends by itself when it comes.
 
 A command that stands still holds up nothing but its own object. Its trace tells the
 whole story: gapless trace lot/M-100/4711.`,

@@ -88,7 +88,7 @@ func (c *cli) printHeld(all []api.ExceptionView) {
 	counts := map[group]int{}
 	var groups []group
 	for _, x := range all {
-		g := group{x.Reason, x.Class, x.System + "/" + x.Name, x.Owner}
+		g := group{x.Reason, x.Class, of(&x), x.Owner}
 		if counts[g] == 0 {
 			groups = append(groups, g)
 		}

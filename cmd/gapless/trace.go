@@ -144,7 +144,7 @@ func printOpen(w io.Writer, title string, all []api.ExceptionView) {
 }
 
 func printException(w io.Writer, x *api.ExceptionView) {
-	fmt.Fprintf(w, "  %s of %s/%s: %s (%s)%s\n", cmp.Or(x.Message, x.Command), x.System, x.Name, x.Title, x.Reason, where(x))
+	fmt.Fprintf(w, "  %s of %s: %s (%s)%s\n", cmp.Or(x.Message, x.Command, "expectation"), of(x), x.Title, x.Reason, where(x))
 	if x.Detail != "" {
 		fmt.Fprintf(w, "    %s\n", x.Detail)
 	}
@@ -162,6 +162,15 @@ func printException(w io.Writer, x *api.ExceptionView) {
 	if x.Ended == "" {
 		fmt.Fprintf(w, "    %s\n", x.Remedy)
 	}
+}
+
+// of is the message or the command that an exception is about, with its system; or what
+// is expected, which no system owes.
+func of(x *api.ExceptionView) string {
+	if x.System == "" {
+		return x.Name
+	}
+	return x.System + "/" + x.Name
 }
 
 func where(x *api.ExceptionView) string {

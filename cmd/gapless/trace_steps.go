@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/gapless/gapless/api"
+	"github.com/gapless/gapless/fault"
 )
 
 // printFollowed prints what other systems had to do: the transactions of an
@@ -22,7 +24,10 @@ func printFollowed(w io.Writer, t *api.TraceView) {
 			printStep(w, &f.Steps[j])
 		}
 		for _, e := range f.Expected {
-			fmt.Fprintf(w, "  expected: %s until %s, after event %s\n", e.Name, e.Due, e.After)
+			printExpected(w, &e)
+		}
+		for _, b := range f.Gathers {
+			fmt.Fprintf(w, "  gathers: %s at %s, until %s at the latest\n", b.Bundle, b.Plant, b.Due)
 		}
 	}
 	if len(t.Steps) > 0 {
@@ -30,6 +35,18 @@ func printFollowed(w io.Writer, t *api.TraceView) {
 	}
 	for i := range t.Steps {
 		printStep(w, &t.Steps[i])
+	}
+}
+
+// printExpected prints what is awaited, and since when it is late.
+func printExpected(w io.Writer, e *api.ExpectedView) {
+	if len(e.Open) == 0 {
+		fmt.Fprintf(w, "  awaited until %s: %s, after event %s\n", e.Due, e.Name, e.After)
+		return
+	}
+	fmt.Fprintf(w, "  overdue since %s: %s, after event %s\n", e.Due, e.Name, e.After)
+	for i := range e.Open {
+		printException(w, &e.Open[i])
 	}
 }
 
@@ -53,13 +70,20 @@ func printStep(w io.Writer, s *api.StepView) {
 	}
 	fmt.Fprintln(w, text)
 	fmt.Fprintf(w, "    because of event %s, decided %s, command %s\n", s.Cause, s.Recorded, s.Command)
+	for _, m := range s.Members {
+		fmt.Fprintf(w, "    performs event %s\n", m)
+	}
 	if s.Amends != "" {
 		fmt.Fprintf(w, "    amends command %s\n", s.Amends)
 	}
 	for i := range s.Attempts {
 		fmt.Fprintf(w, "    %s\n", attemptText(&s.Attempts[i]))
 	}
-	if s.Deadline != "" && (s.Status == "waiting" || s.Status == "due" || s.Status == "sent") {
+	overdue := slices.ContainsFunc(s.Open, func(x api.ExceptionView) bool { return x.Reason == fault.StepOverdue.Code })
+	switch {
+	case overdue:
+		fmt.Fprintf(w, "    overdue since %s\n", s.Deadline)
+	case s.Deadline != "" && (s.Status == "waiting" || s.Status == "due" || s.Status == "sent"):
 		fmt.Fprintf(w, "    to be done until %s\n", s.Deadline)
 	}
 	for i := range s.Open {
