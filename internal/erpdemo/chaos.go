@@ -37,6 +37,7 @@ type chaos struct {
 	d       *demo
 	proxy   *proxy
 	random  *rand.Rand
+	psql    string         // the program
 	resumed map[string]int // by command: how often the operator let it go on
 
 	all      sync.WaitGroup
@@ -51,7 +52,14 @@ func newChaos(ctx context.Context, d *demo) (*chaos, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &chaos{d: d, proxy: p, random: rand.New(rand.NewPCG(d.seed, 0x6368616f73)), resumed: map[string]int{}}, nil
+	folder, err := exec.CommandContext(ctx, filepath.Join(d.root, "scripts", "postgres"), "where").Output()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("scripts/postgres where: %w", err), p.close())
+	}
+	return &chaos{
+		d: d, proxy: p, psql: filepath.Join(strings.TrimSpace(string(folder)), "psql"),
+		random: rand.New(rand.NewPCG(d.seed, 0x6368616f73)), resumed: map[string]int{},
+	}, nil
 }
 
 // catalog is the folder of the catalog that the hub uses: the example's, or with chaos a
@@ -207,11 +215,7 @@ func (c *chaos) conflicts() int {
 
 // sql runs statements in a session of their own.
 func (c *chaos) sql(ctx context.Context, statements string) (string, error) {
-	folder, err := exec.CommandContext(ctx, filepath.Join(c.d.root, "scripts", "postgres"), "where").Output()
-	if err != nil {
-		return "", fmt.Errorf("scripts/postgres where: %w", err)
-	}
-	cmd := exec.CommandContext(ctx, filepath.Join(strings.TrimSpace(string(folder)), "psql"), "-qAt", "-v", "ON_ERROR_STOP=1", "-c", statements)
+	cmd := exec.CommandContext(ctx, c.psql, "-qAt", "-v", "ON_ERROR_STOP=1", "-c", statements)
 	cmd.Env = append(os.Environ(), "PGHOST=127.0.0.1", "PGUSER=tryton", "PGDATABASE="+c.d.server.env["TRYTON_DB"],
 		"PGPORT="+c.d.server.env["TRYTON_POSTGRES_PORT"], "PGPASSWORD="+c.d.server.env["TRYTON_POSTGRES_PASSWORD"])
 	out, err := cmd.CombinedOutput()

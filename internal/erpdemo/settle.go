@@ -39,6 +39,10 @@ type open struct {
 // standstill is how long nothing may move while something is under way.
 const standstill = 4 * time.Minute
 
+// stuck is after how long without a posting the operator of a disturbed day looks at what
+// stands still.
+const stuck = 15 * time.Second
+
 // settle waits until everything is done or stands as an exception, and tells how far it is.
 func (d *demo) settle(ctx context.Context) error {
 	began, moved, told := time.Now(), time.Now(), time.Now()
@@ -55,20 +59,19 @@ func (d *demo) settle(ctx context.Context) error {
 		if done != before {
 			before, moved = done, time.Now()
 		}
-		if left == 0 {
-			resumed, err := d.resume(ctx)
-			if err != nil {
+		resumed := 0
+		if left == 0 || time.Since(moved) > stuck { // what waits may wait for what was refused
+			var err error
+			if resumed, err = d.resume(ctx); err != nil {
 				return err
 			}
-			if quiet++; resumed == 0 && quiet > 2 {
-				d.say("%d postings are done", done)
-				return nil
-			}
-			if resumed > 0 {
-				quiet = 0
-			}
-		} else {
+		}
+		if quiet++; left > 0 || resumed > 0 {
 			quiet = 0
+		}
+		if quiet > 2 {
+			d.say("%d postings are done", done)
+			return nil
 		}
 		if time.Since(told) > 5*time.Second {
 			told = time.Now()
