@@ -137,7 +137,7 @@ docs-current: build
 .PHONY: clean
 clean: ## remove what was built, but for the tools
 	@[[ ! -d build/postgres ]] || scripts/postgres stop
-	@[[ ! -d build/erp ]] || scripts/erp remove
+	@for erp in build/erp build/erp-of-demo; do [[ ! -d $$erp ]] || GAPLESS_ERP=$$PWD/$$erp scripts/erp remove; done
 	rm -rf build bin/gapless
 
 $(TOOLS):
