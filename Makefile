@@ -91,7 +91,7 @@ erp-demo: build ## play four plants with a real ERP and compare its books: the l
 
 .PHONY: erp-chaos
 erp-chaos: build ## the same while hub, ERP and connections fail: make erp-chaos SEED=7
-	go run ./internal/erpdemo -chaos -seed $(SEED) -orders 20
+	go run ./internal/erpdemo -chaos -seed $(SEED) -orders 12
 
 .PHONY: bench
 bench: ## run the benchmarks: make bench BENCH=Record
