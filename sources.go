@@ -32,16 +32,16 @@ func (h *hub) poll(ctx context.Context, c Connected) {
 	cursor, failing := "", false
 	for {
 		next, err := c.Source.Poll(ctx, cursor, h.taker(c.Name))
+		if err == nil || next != "" {
+			cursor = next
+		}
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil && !failing: // told once, not at every turn
 			h.cfg.Log.ErrorContext(ctx, "source cannot be read; it is tried again", slog.String("system", c.Name), slog.Any("error", err))
-		case err == nil:
-			if failing {
-				h.cfg.Log.InfoContext(ctx, "source is read again", slog.String("system", c.Name))
-			}
-			cursor = next
+		case err == nil && failing:
+			h.cfg.Log.InfoContext(ctx, "source is read again", slog.String("system", c.Name))
 		}
 		failing = err != nil
 		select {

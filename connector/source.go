@@ -17,7 +17,7 @@ type Source interface {
 	// where the source can go on behind it.
 	//
 	// The cursor is what the poll before has returned, "" for the first; a source
-	// that needs none returns "".
+	// that needs none returns "". It holds with an error too: "" then is none.
 	Poll(ctx context.Context, cursor string, take Take) (next string, err error)
 }
 

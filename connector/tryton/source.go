@@ -70,18 +70,19 @@ func (s *System) Poll(ctx context.Context, from string, take connector.Take) (st
 	for _, message := range s.config.Poll {
 		p := poll{s: s, topic: topics()[message], message: message, before: next[message], after: seen{Records: map[string]record{}}, take: take}
 		err := p.run(ctx)
-		next[message] = p.after
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", message, err))
+			p.keep()
 		}
+		next[message] = p.after
 		if errors.Is(err, fault.Unavailable) || ctx.Err() != nil {
 			break
 		}
 	}
-	if err := errors.Join(failed...); err != nil {
-		return from, fmt.Errorf("tryton.Poll: %w", err)
-	}
 	text, err := json.Marshal(next)
+	if err = errors.Join(append(failed, err)...); err != nil {
+		err = fmt.Errorf("tryton.Poll: %w", err)
+	}
 	return string(text), err
 }
 
@@ -94,6 +95,17 @@ type poll struct {
 	after   seen
 	take    connector.Take
 	failed  error // the first delivery that was not taken
+}
+
+// keep is what stays of a look that has failed: what was delivered is not delivered
+// again, and what was not is looked for from where this look began.
+func (p *poll) keep() {
+	p.after.Since = p.before.Since
+	for name, r := range p.before.Records {
+		if _, ok := p.after.Records[name]; !ok {
+			p.after.Records[name] = r
+		}
+	}
 }
 
 // run reads all pages. What is not taken comes again.

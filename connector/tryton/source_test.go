@@ -1,8 +1,11 @@
 package tryton_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/gapless/gapless/connector"
@@ -114,5 +117,22 @@ func TestAPostingOfOursComesWithItsKeyAndOneOfOthersWithout(t *testing.T) {
 	}
 	if body := came["inventories/CLERK-"+e.tag]; body == nil || body["key"] != nil {
 		t.Errorf("the foreign count came as %v", body)
+	}
+}
+
+func TestWhatCannotBeTakenComesAgainAndNothingElseDoes(t *testing.T) {
+	e := open(t, func(c *tryton.Config) { c.Poll = []string{"units", "locations"} })
+	cursor, err := e.system.Poll(t.Context(), "", func(_ context.Context, r connector.Received) (connector.Taken, error) {
+		if r.Message == "locations" && bytes.Contains(r.Body, []byte(`"P100-QH"`)) {
+			return connector.Taken{}, errors.New("not this one")
+		}
+		return connector.Taken{}, nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "not this one") {
+		t.Errorf("the error is %v", err)
+	}
+	_, came := polled(t, e.system, cursor)
+	if len(came) != 1 || came["locations/P100-QH"] == nil {
+		t.Errorf("what came is %v", came)
 	}
 }
