@@ -90,6 +90,22 @@ func (l *loader) endless(d *document, at, within string, until []string) {
 	}
 }
 
+// performsAll checks that the mappings of a command that performs several events read
+// them all: one that reads the last alone would leave the others out of the books.
+func (l *loader) performsAll(d *document, at string, do *transaction.Do) {
+	if do == nil {
+		return
+	}
+	for _, c := range l.catalog.Commands() {
+		s, ok := l.catalog.systems[c.System]
+		if !ok || c.Definition.Command != do.Command || !slices.Contains(s.Roles, do.System) || c.Mapping == nil || c.Mapping.Reads("events") {
+			continue
+		}
+		l.errorAt(d, at, fmt.Sprintf("Make the request in mappings/%s/%s.yaml of this.events.", c.System, do.Command),
+			"the mapping of %s in %s does not read this.events: of a bundle it would perform the last event alone", do.Command, c.System)
+	}
+}
+
 // collectText is how a reaction collects, in words.
 func collectText(r *transaction.Reaction) string {
 	c := r.Collect

@@ -53,6 +53,7 @@ func (l *loader) lintPlans() {
 			if r.Collect != nil {
 				l.reportedTypes(d, at+".collect.until", r.Collect.Until)
 				l.endless(d, at+".collect", r.Collect.Within, r.Collect.Until)
+				l.performsAll(d, at+".collect", r.Do)
 			}
 			for i, kind := range r.Lanes {
 				l.knownKind(d, fmt.Sprintf("%s.lanes[%d]", at, i), kind)

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -283,5 +284,26 @@ func TestAPlantSaysHowItCollects(t *testing.T) {
 	}
 	if want := "Reaction receive collects from now on"; !strings.Contains(text, want) {
 		t.Errorf("nothing says %q:\n%s", want, text)
+	}
+}
+
+// A mapping that reads the last event alone would leave the others out of the books.
+func TestAMappingOfACommandThatCollectsReadsAllEvents(t *testing.T) {
+	const field = "    closed-period: hold\n"
+	collects := edit{planPath, field, field + "    collect: {until: [lot.released], count: 40, within: 8h}\n"}
+	const want = planPath + ":10:5: error: the mapping of receive-goods in erp does not read this.events: of a bundle it would perform the last event alone"
+	told := func(edits ...edit) bool {
+		_, findings := Load(smallFS(t, edits...))
+		return slices.ContainsFunc(findings, func(f Finding) bool { return strings.HasPrefix(f.String(), want) })
+	}
+	if !told(withERP(collects)...) {
+		t.Error("a mapping that reads this.event alone is not told")
+	}
+	all := edit{"mappings/erp/receive-goods.yaml", "  root.body = {\n", "  root.body = {\n    \"reports\": this.events.map_each(e -> e.id),\n"}
+	if told(withERP(collects, all)...) {
+		t.Error("a mapping that reads this.events is told all the same")
+	}
+	if told(withERP()...) {
+		t.Error("a reaction that does not collect is told")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/ledger"
+	"github.com/gapless/gapless/transaction"
 )
 
 // collected adds to the command of a reaction that collects what it performs: its
@@ -13,18 +14,18 @@ import (
 // does not. A member that is taken back is amended by all of it: of an event that did
 // not happen there is no data, neither now nor as what was applied.
 func (f *Flow) collected(ctx context.Context, command map[string]any, s *ledger.Step, cause *ledger.Draft) *fault.Fault {
-	plan, _, ok := planAndHome(f.Catalog(), s.Transaction)
-	if !ok {
-		return nil
+	var r transaction.Reaction // as the plan has it now; nothing where it is gone
+	if plan, _, ok := planAndHome(f.Catalog(), s.Transaction); ok {
+		r, _ = plan.Reaction(s.Reaction)
 	}
-	r, ok := plan.Reaction(s.Reaction)
 	switch {
-	case !ok || r.Collect == nil && len(s.Members) == 0:
-		return nil
 	case s.Amends != "":
-		if cause.Change == event.Reversal && r.Amend != nil && s.Command == r.Amend.Command {
+		amends := r.Do == nil || r.Amend != nil && s.Command == r.Amend.Command // or nobody knows: then rather visibly
+		if amends && cause.Change == event.Reversal {
 			command["event"] = withoutData(cause)
 		}
+		return nil
+	case r.Collect == nil && len(s.Members) == 0:
 		return nil
 	}
 	events := []any{command["event"]}

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,6 +19,7 @@ import (
 	"github.com/gapless/gapless/connector"
 	"github.com/gapless/gapless/flow"
 	"github.com/gapless/gapless/ledger"
+	"github.com/gapless/gapless/report"
 )
 
 const orderPlan = `
@@ -180,12 +184,20 @@ func TestReportsOfAnOrderArePostedTogetherWhenItEnds(t *testing.T) {
 func TestTheWindowOfABundleEndsThoughTheHubStoppedMeanwhile(t *testing.T) {
 	c := newCollecting(t, nil)
 	c.report("e1", "100")
+	opened := c.clock()
 	c.pass(7 * time.Hour)
 	c.report("e2", "50")
+	got := c.traced("order/1")
+	if len(got.Gathers) != 1 || got.Gathers[0].Name != "post/1" || got.Gathers[0].Due.Sub(opened).Round(time.Minute) != 8*time.Hour {
+		t.Errorf("the trace of an order that gathers: %+v", got.Gathers)
+	}
 	c.stop()
 	c.pass(2 * time.Hour)
 	c.restarted()
 	c.posts("post-production 100 50")
+	if got := c.traced("order/1"); len(got.Gathers) != 0 || len(got.Steps) != 1 || len(got.Steps[0].Members) != 2 {
+		t.Errorf("the trace of the order: %+v", got)
+	}
 	c.report("e3", "7") // the next bundle has a window of its own
 	c.pass(2 * time.Hour)
 	c.quiet()
@@ -193,6 +205,16 @@ func TestTheWindowOfABundleEndsThoughTheHubStoppedMeanwhile(t *testing.T) {
 	c.pass(7 * time.Hour)
 	c.posts("post-production 100 50", "post-production 7")
 	c.verified()
+}
+
+// traced is the one transaction in the trace of an object.
+func (c *collectingHub) traced(ref string) report.Followed {
+	c.t.Helper()
+	trace, err := report.TraceOf(c.t.Context(), c.Ledger(), ref)
+	if err != nil || len(trace.Followed) != 1 {
+		c.t.Fatalf("trace of %s: %+v %v", ref, trace.Followed, err)
+	}
+	return trace.Followed[0]
 }
 
 func TestAPlantThatDoesNotCollectPostsEachReport(t *testing.T) {
@@ -211,4 +233,86 @@ func companyFile(t testing.TB, name string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// Whatever befalls answers and the hub, with windows that end at any time: what the ERP
+// has of every report in the end is what counts of it, and it has each once.
+func TestEveryReportIsPostedOnceWhateverBefalls(t *testing.T) {
+	c := newCollecting(t, nil)
+	dice := rand.New(rand.NewPCG(11, 1)) //nolint:gosec // the same story each time
+	var calm atomic.Bool
+	c.erp.fate = func(connector.Command) fate { // called under its lock
+		if calm.Load() {
+			return well
+		}
+		return []fate{well, well, well, lostAfter, lostBefore, notSent}[rand.IntN(6)] //nolint:gosec // as it falls
+	}
+	type stands struct {
+		id   string // of the newest message
+		good int
+	}
+	reports := []stands{}
+	for turn := range 60 {
+		id := fmt.Sprint("m", turn)
+		switch at := dice.IntN(max(len(reports), 1)); {
+		case dice.IntN(10) < 5 || len(reports) == 0:
+			reports = append(reports, stands{id, 100 + turn})
+			c.report(id, fmt.Sprint(100+turn))
+		case reports[at].good == 0: // it is reversed already
+			c.pass(time.Duration(dice.IntN(10)) * time.Hour)
+		case dice.IntN(3) == 0:
+			c.report(id, fmt.Sprint(reports[at].good), doc{"reverses": reports[at].id})
+			reports[at] = stands{id, 0}
+		default:
+			c.report(id, fmt.Sprint(500+turn), doc{"corrects": reports[at].id})
+			reports[at] = stands{id, 500 + turn}
+		}
+		switch dice.IntN(12) {
+		case 0:
+			c.restarted()
+		case 1, 2:
+			c.pass(time.Duration(dice.IntN(10)) * time.Hour)
+		}
+	}
+	calm.Store(true)
+	c.pass(9 * time.Hour)
+	want := 0
+	for _, r := range reports {
+		want += r.good
+	}
+	c.eventually("every window is over", func() bool {
+		timers, err := c.Ledger().NextTimer(t.Context())
+		return err == nil && timers.IsZero()
+	})
+	c.quiet()
+	got, seen := 0, map[string]bool{}
+	c.erp.mu.Lock()
+	defer c.erp.mu.Unlock()
+	for _, p := range c.erp.posted {
+		if seen[p.key] {
+			t.Errorf("command %s was posted twice", p.key)
+		}
+		seen[p.key] = true
+		events, _ := p.request["events"].([]any)
+		for _, e := range events {
+			key, _, _ := strings.Cut(e.(doc)["id"].(string), ".")
+			if seen[key] {
+				t.Errorf("report %s was posted twice", key)
+			}
+			seen[key] = true
+			got += amount(goodOf(e))
+		}
+		if p.request["basis"] != nil {
+			got += amount(goodOf(p.request["event"])) - amount(goodOf(p.request["basis"]))
+		}
+	}
+	if got != want || len(seen) < 10 {
+		t.Errorf("the ERP has %d of %d: %+v", got, want, reports)
+	}
+	c.verified()
+}
+
+func amount(good string) int {
+	n, _ := strconv.Atoi(good) // "nothing" is nothing
+	return n
 }

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -92,7 +93,7 @@ func (f *Flow) late(ctx context.Context, t *ledger.Timer) (ledger.Late, error) {
 	var x *fault.Fault
 	if t.Kind == ledger.StepTimer {
 		step, err := f.ledger.Step(ctx, t.About)
-		if err != nil {
+		if err != nil && !errors.Is(err, fault.NotFound) { // where it is gone verify tells so; here it must not stop the others
 			return ledger.Late{}, fmt.Errorf("flow.time: %w", err)
 		}
 		x = fault.New("flow.time", fault.StepOverdue, "", "%s of %s was to be done until %s, and is %s", step.Command, step.Reaction, due, step.Status)

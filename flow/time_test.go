@@ -99,6 +99,9 @@ func TestWhatIsExpectedAndDoesNotComeIsAnExceptionUntilItComes(t *testing.T) {
 	c.restarted()
 	c.becomesLate("open expectation_missed of quality decision", "open expectation_missed of quality decision")
 	c.verified()
+	if x := c.traced(lot1).Expected; len(x) != 1 || len(x[0].Open) != 1 || x[0].Open[0].Reason != fault.ExpectMissed {
+		t.Errorf("the trace of a lot that waits too long: %+v", x)
+	}
 	c.becomes(c.says(lifted("l1", "H-1", lot1, "2026-03-02T09:00:00Z")), "recorded") // late, and all the same
 	reversal := placed("p2b", "H-2", "lot/M-100/2", "2026-03-02T08:00:00Z")
 	reversal["reverses"] = "p2"

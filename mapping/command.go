@@ -100,6 +100,17 @@ func (m *Command) Name() string { return m.def.Command }
 // Asks says whether the system can be asked what became of a command.
 func (m *Command) Asks() bool { return m.find != nil }
 
+// Reads says whether the request reads a field of the command, as far as its text
+// shows: one that takes the command as a whole may read any.
+func (m *Command) Reads(field string) bool {
+	for i, t := range m.request.tokens {
+		if p, _ := readPath(m.request.tokens, i); t.is("this") && !t.rebind && (len(p.names) == 0 || p.names[0] == field) {
+			return true
+		}
+	}
+	return false
+}
+
 // Apply makes the request of a command, the question for it under the key find.
 // It holds markers of external, which ResolveExternal exchanges. The command
 // stays as it is. The error is a *fault.Fault.
