@@ -71,7 +71,7 @@ func (s *server) restart(ctx context.Context) error {
 	if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil { // its processes end in the middle of their work
 		return fmt.Errorf("end the ERP's server: %w", err)
 	}
-	for range 100 {
+	for range 600 { // a machine with other work takes its time
 		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 			break
 		}
