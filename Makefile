@@ -73,6 +73,26 @@ demo: build ## play a day of a company with three plants: make demo ARGS="--once
 example-moulding: build ## follow a real moulding plant's month from its files to its figures
 	scripts/example-moulding
 
+.PHONY: erp-up
+erp-up: ## start a private ERP (Tryton on PostgreSQL) with master data and orders, on free ports
+	scripts/erp up
+
+.PHONY: erp-down
+erp-down: ## stop that ERP, by its recorded processes; "scripts/erp remove" removes its data too
+	scripts/erp down
+
+# Both run with an ERP and a hub of their own, and compare what is in the ERP's books with
+# what was reported: see docs/examples/tryton.md.
+SEED ?= 1
+
+.PHONY: erp-demo
+erp-demo: build ## play four plants with a real ERP and compare its books: the last line says erp_equal
+	go run ./internal/erpdemo
+
+.PHONY: erp-chaos
+erp-chaos: build ## the same while hub, ERP and connections fail: make erp-chaos SEED=7
+	go run ./internal/erpdemo -chaos -seed $(SEED) -orders 12
+
 .PHONY: bench
 bench: ## run the benchmarks: make bench BENCH=Record
 	scripts/with-postgres go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
@@ -117,6 +137,7 @@ docs-current: build
 .PHONY: clean
 clean: ## remove what was built, but for the tools
 	@[[ ! -d build/postgres ]] || scripts/postgres stop
+	@for erp in build/erp build/erp-of-demo; do [[ ! -d $$erp ]] || GAPLESS_ERP=$$PWD/$$erp scripts/erp remove; done
 	rm -rf build bin/gapless
 
 $(TOOLS):

@@ -37,12 +37,16 @@ var drawing = map[string][]string{
 
 	"examples/moulding-plant":         {"catalog", "event"},
 	"examples/three-plants":           {},
+	"examples/tryton":                 {},
 	"examples/three-plants/simulator": {"event"}, // a company's systems know nothing of a hub
 	"cmd/gapless":                     {"", "api", "catalog", "event", "examples/moulding-plant", "examples/three-plants", "examples/three-plants/simulator", "fault", "flow", "format", "ledger", "mapping", "policy", "report", "transaction"},
 	"event/internal/unitgen":          {"event"},
 	"internal/testsummary":            {},
 	"internal/benchtable":             {},
 	"internal/testpostgres":           {}, // databases of tests
+	"internal/erp":                    {"event", "examples/moulding-plant"}, // a witness of what the connector did: no code of it
+	"internal/erpseed":                {"internal/erp"},
+	"internal/erpdemo":                {"catalog", "event", "internal/erp"},
 }
 
 // technologies says which packages may know an outside technology, and why the
@@ -55,8 +59,8 @@ var technologies = map[string]struct {
 	"github.com/jackc/pgx/v5":               {[]string{"ledger", "internal/testpostgres"}, "the database is the ledger's secret"},
 	"modernc.org/sqlite":                    {[]string{"ledger"}, "the database is the ledger's secret"},
 	"github.com/pressly/goose/v3":           {[]string{"ledger"}, "the schema is the ledger's"},
-	"net/http":                              {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/guard", "connector/rest", "connector/tryton", "connector/connectortest"}, "the core and the engines know no network"},
-	"net":                                   {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/guard", "connector/rest", "connector/tryton", "connector/connectortest"}, "the core and the engines know no network"},
+	"net/http":                              {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/guard", "connector/rest", "connector/tryton", "connector/connectortest", "internal/erp", "internal/erpdemo"}, "the core and the engines know no network"},
+	"net":                                   {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/guard", "connector/rest", "connector/tryton", "connector/connectortest", "internal/erp", "internal/erpdemo"}, "the core and the engines know no network"},
 	"github.com/danielgtaylor/huma/v2":      {[]string{"api"}, "the face is one package"},
 	"github.com/redpanda-data/benthos/v4":   {[]string{"mapping"}, "the mapping language is one package's choice"},
 	"cel.dev/cel-go":                        {[]string{"policy"}, "the policy language is one package's choice"},

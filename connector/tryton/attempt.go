@@ -55,7 +55,7 @@ func (a *attempt) act(ctx context.Context, call Call, out any) error {
 		if !isRefusal && !errors.Is(err, connector.ErrNotSent) {
 			a.acted = true
 		}
-		if !isRefusal || refused.kind != "" || refused.Reason.Class != fault.Heals || n == repetitions {
+		if !isRefusal || refused.kind == "ConcurrencyException" || refused.Reason.Class != fault.Heals || n == repetitions {
 			return err
 		}
 		pause := firstPause << n

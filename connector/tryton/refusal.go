@@ -55,6 +55,7 @@ var rules = []struct {
 	{regexp.MustCompile(`^deadlock detected`), fault.RecordLocked},
 	{regexp.MustCompile(`^database is locked`), fault.RecordLocked}, // SQLite
 	{regexp.MustCompile(`^could not serialize access`), fault.ChangedMeanwhile},
+	{regexp.MustCompile(`^You can create only one journal per period\.`), fault.ChangedMeanwhile}, // two first postings of a month at a time
 }
 
 // The server has lost its database. Before a transaction nothing was done; in the

@@ -20,7 +20,7 @@ type request struct {
 	Product   string `json:"product"`
 	Warehouse string `json:"warehouse"`
 	Location  string `json:"location"`
-	From      string `json:"from"`
+	From      places `json:"from"`
 	To        string `json:"to"`
 	Unit      string `json:"unit"`
 	Text      string `json:"text"`
@@ -100,7 +100,7 @@ func (r *request) check() error {
 	var wrong []error
 	given := map[string]bool{
 		"order": r.Order != "", "operation": r.Operation != "", "product": r.Product != "", "warehouse": r.Warehouse != "",
-		"location": r.Location != "", "from": r.From != "", "to": r.To != "", "unit": r.Unit != "",
+		"location": r.Location != "", "from": len(r.From) > 0, "to": r.To != "", "unit": r.Unit != "",
 		"quantity": r.Quantity.Decimal != nil, "minutes": r.Minutes.Decimal != nil, "lines": len(r.Lines) > 0, "outputs": len(r.Outputs) > 0,
 	}
 	for _, field := range a.needs {
@@ -115,6 +115,9 @@ func (r *request) check() error {
 		wrong = append(wrong, fmt.Errorf("text: one line of at most %d bytes", maxText))
 	}
 	for i, l := range r.Lines {
+		if r.Do == "transfer" && l.whole() {
+			continue
+		}
 		wrong = append(wrong, l.check(fmt.Sprintf("lines[%d]", i), r.Do == "count"))
 	}
 	for i, l := range r.Outputs {

@@ -15,7 +15,11 @@ func transfer(ctx context.Context, a *attempt) ([]connector.Document, error) {
 		return nil, err
 	}
 	if d == nil {
-		id, err := a.newShipment(ctx)
+		from, lines, err := a.taken(ctx)
+		if err != nil || len(lines) == 0 { // it lies there already
+			return nil, err
+		}
+		id, err := a.newShipment(ctx, from, lines)
 		if err != nil {
 			return nil, err
 		}
@@ -52,21 +56,17 @@ func (a *attempt) ship(ctx context.Context, f form, d *draft) error {
 }
 
 // newShipment makes the draft.
-func (a *attempt) newShipment(ctx context.Context) (int64, error) {
+func (a *attempt) newShipment(ctx context.Context, from location, lines []line) (int64, error) {
 	r := a.request
-	from, err := a.s.names.location(ctx, r.From)
-	if err != nil {
-		return 0, err
-	}
 	to, err := a.s.names.location(ctx, r.To)
 	if err != nil {
 		return 0, err
 	}
-	lots, err := a.lots(ctx, r.Lines, from)
+	lots, err := a.lots(ctx, lines, from)
 	if err != nil {
 		return 0, err
 	}
-	moves, err := a.moves(ctx, r.Lines, lots, from.ID, to.ID)
+	moves, err := a.moves(ctx, lines, lots, from.ID, to.ID)
 	if err != nil {
 		return 0, err
 	}

@@ -21,7 +21,10 @@
 //	           the operation is reported with one cycle.
 //	transfer   from, to, lines: [{product, lot, quantity, unit}], date, text
 //	           an internal shipment: release, rejection, scrap, and the
-//	           counter-moves of reversals and corrections.
+//	           counter-moves of reversals and corrections. From may be several
+//	           locations: the first that holds all of it. A line of a lot without
+//	           quantity and unit is all of the lot that lies there; where it lies at
+//	           the other location already, nothing is moved.
 //	count      location, lines: [{product, lot, quantity, unit}], date, text
 //	           an inventory: the ERP posts what was counted less what it expected.
 //	order      product, quantity, unit, warehouse, date, text, release
