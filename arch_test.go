@@ -43,7 +43,7 @@ var drawing = map[string][]string{
 	"event/internal/unitgen":          {"event"},
 	"internal/testsummary":            {},
 	"internal/benchtable":             {},
-	"internal/testpostgres":           {}, // databases of tests
+	"internal/testpostgres":           {},                                   // databases of tests
 	"internal/erp":                    {"event", "examples/moulding-plant"}, // a witness of what the connector did: no code of it
 	"internal/erpseed":                {"internal/erp"},
 	"internal/erpdemo":                {"catalog", "event", "internal/erp"},

@@ -76,8 +76,10 @@ func TestWhatIsRefusedInAClosedPeriodIsPostedInTheNextOpenOne(t *testing.T) {
 				return def
 			},
 			[]transaction.StoryLine{
-				made("2026-03-31T20:00:00+02:00"), {Event: "more", Type: "production.completed", At: "2026-03-31T22:00:00+02:00"},
-				closed("2026-05-01T06:00:00+02:00"), applied, {Event: "less", Corrects: "more"},
+				made("2026-03-31T20:00:00+02:00"),
+				{Event: "more", Type: "production.completed", At: "2026-03-31T22:00:00+02:00"},
+				closed("2026-05-01T06:00:00+02:00"), applied,
+				{Event: "less", Corrects: "more"},
 			},
 			"receive of made and more in erp: superseded, receive on 2026-04-01 of made and more in erp: applied, amend receive on 2026-04-01 of less in erp: due",
 		},
