@@ -208,6 +208,7 @@ func TestBulkWorkGoesOnWhereTheHubWasStopped(t *testing.T) {
 	work := x.resumeAll(g, 0)
 	h, stops := x.hub, 0
 	for {
+		moved := h.Ledger().Moved()
 		now, err := h.Ledger().Bulk(t.Context(), work.ID)
 		if err != nil {
 			t.Fatal(err)
@@ -215,10 +216,13 @@ func TestBulkWorkGoesOnWhereTheHubWasStopped(t *testing.T) {
 		if work = now; work.State == ledger.BulkDone {
 			break
 		}
+		select {
+		case <-moved:
+		case <-time.After(100 * time.Millisecond): // all have had their turn: that it is done moves no feed
+		}
 		h.stop()
 		stops++
 		h = hubOn(t, flow.Config{Catalog: h.Catalog(), Ledger: ledger.Config{Database: h.database, Clock: h.clock}}) // without systems: nothing is sent
-		<-h.Ledger().Moved()
 	}
 	if stops == 0 {
 		t.Error("it was done before the hub could be stopped")
