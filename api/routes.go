@@ -67,6 +67,8 @@ func (a *API) routes() {
 	read(a, get("/v1/objects", "list-objects", tagRecord, "Objects and their states", "One object by ref, or all of a kind."), a.objects)
 	read(a, get("/v1/objects/history", "get-history", tagRecord, "History of an object", "Every statement that touches it, page by page."), a.history)
 	read(a, get("/v1/reference", "get-reference", tagRecord, "Reference data", "What was valid at a time, as known at another."), a.reference)
+	read(a, get("/v1/cross-references/proposals", "propose-cross-references", tagHeld, "What unexplained identifiers may mean",
+		"Objects that are alike to identifiers that messages wait for. A person confirms them, in the catalog or by master data of the system."), a.proposals)
 	read(a, get("/v1/cross-references", "get-cross-reference", tagRecord, "What a local identifier means", "The object that a system meant by an identifier at a time."), a.crossReference)
 	read(a, get(feedRoute, "get-feed", tagFeed, "Events behind a cursor", "With wait, the answer comes as soon as there is an event (long poll)."), a.feed)
 	a.streamRoutes()

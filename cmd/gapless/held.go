@@ -30,7 +30,7 @@ it; the rest is corrected at its source and sent again, or retried.`,
 	}
 	n.flags(cmd)
 	f.flags(cmd)
-	cmd.AddCommand(c.retryCommand())
+	cmd.AddCommand(c.retryCommand(), c.proposeCommand())
 	return cmd
 }
 
