@@ -83,6 +83,8 @@ func (a *API) routes() {
 	read(a, get("/v1/held", "list-held", tagHeld, "Held messages", "Exceptions about messages in the order in which they were raised."), a.held)
 	read(a, operation(http.MethodPost, "/v1/held/{message}/retry", "retry-held", tagHeld, "Take a held message in again", "Needs the role operator at its plant."), a.retry)
 	read(a, get("/v1/reports/production", "get-production", tagFigures, "Production and scrap", "Figures as of a position, and how complete they are."), a.production)
+	read(a, get("/v1/reports/shadow", "get-shadow", tagFigures, "What would have been sent, against what was done",
+		"Steps of reactions in the shadow, each beside what its system itself has reported about the same object."), a.shadow)
 	read(a, get("/v1/reports/production/details", "get-production-details", tagFigures, "The facts behind a figure", ""), a.details)
 	read(a, get("/v1/account", "get-account", tagFigures, "What is on record, in counts", ""), a.account)
 	read(a, get("/v1/catalog", "get-catalog", tagHub, "The catalog in force", ""), a.catalog)

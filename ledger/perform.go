@@ -252,3 +252,23 @@ func (l *Ledger) TransactionsOf(ctx context.Context, object event.Ref) ([]Stored
 	})
 	return all, err
 }
+
+// InShadow are the ids of the transactions of plants that have steps for a system that are
+// never performed, only compared with what happened: in order of id, behind one. No plants
+// are all of them, "" is every system.
+func (l *Ledger) InShadow(ctx context.Context, plants []string, system, after string, limit int) ([]string, error) {
+	where, args := "", []any{after, system, limit}
+	if len(plants) > 0 {
+		args = append(args, l.store.dialect.list(plants))
+		where = " and " + l.store.dialect.isIn("plant", "$4")
+	}
+	var all []string
+	err := l.each(ctx, "select distinct transaction_id from command_keys where status = 'shadow' and transaction_id > $1 and ($2 = '' or system = $2)"+where+
+		" order by transaction_id limit $3", args, func(r Row) error {
+		var id string
+		err := r.Scan(&id)
+		all = append(all, id)
+		return err
+	})
+	return all, err
+}

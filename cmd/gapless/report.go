@@ -27,7 +27,7 @@ events and messages that it is made of, and says how complete it is.`,
 		Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(c.productionCommand())
+	cmd.AddCommand(c.productionCommand(), c.shadowCommand())
 	return cmd
 }
 

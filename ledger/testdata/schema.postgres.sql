@@ -70,6 +70,7 @@ table command_keys
 	CHECK ((status = ANY (ARRAY['waiting'::text, 'due'::text, 'sent'::text, 'accepted'::text, 'applied'::text, 'partly-applied'::text, 'refused'::text, 'held'::text, 'superseded'::text, 'obsolete'::text, 'reversed'::text, 'waived'::text, 'shadow'::text])))
 	PRIMARY KEY (key)
 	CREATE INDEX command_keys_open ON public.command_keys USING btree (plant, system, status) WHERE (status = ANY (ARRAY['waiting'::text, 'due'::text, 'sent'::text, 'accepted'::text, 'partly-applied'::text, 'refused'::text, 'held'::text]))
+	CREATE INDEX command_keys_shadow ON public.command_keys USING btree (transaction_id) WHERE (status = 'shadow'::text)
 	CREATE INDEX command_keys_transaction ON public.command_keys USING btree (transaction_id)
 table commits
 	batch text collate "C" not null

@@ -82,6 +82,8 @@ CREATE TABLE command_keys (
 CREATE INDEX command_keys_open on command_keys (plant, system, status)
 	where status in ('waiting', 'due', 'sent', 'accepted', 'partly-applied', 'refused', 'held')
 
+CREATE INDEX command_keys_shadow on command_keys (transaction_id) where status = 'shadow'
+
 CREATE INDEX command_keys_transaction on command_keys (transaction_id)
 
 CREATE TABLE commits (
