@@ -162,10 +162,11 @@ func followingCompany(t testing.TB) *catalog.Catalog {
 	})
 }
 
-// quiet waits until nothing is to be performed any more.
+// quiet waits until nothing is to be performed any more. It gives up where nothing
+// changes for some time.
 func (x *following) quiet() {
 	x.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	last, deadline := -1, time.Time{}
 	for tick := time.NewTicker(5 * time.Millisecond); ; <-tick.C {
 		open := 0
 		err := x.Ledger().Read(x.t.Context(), func(ctx context.Context, r *ledger.Reader) error {
@@ -174,10 +175,12 @@ func (x *following) quiet() {
 		if err != nil {
 			x.t.Fatal(err)
 		}
-		if open == 0 {
+		switch now := time.Now(); {
+		case open == 0:
 			return
-		}
-		if time.Now().After(deadline) {
+		case open != last:
+			last, deadline = open, now.Add(20*time.Second)
+		case now.After(deadline):
 			x.t.Fatalf("%d steps are still under way", open)
 		}
 	}
