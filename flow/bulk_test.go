@@ -207,19 +207,7 @@ func TestBulkWorkGoesOnWhereTheHubWasStopped(t *testing.T) {
 	g := x.theGroup()
 	work := x.resumeAll(g, 0)
 	h, stops := x.hub, 0
-	for {
-		moved := h.Ledger().Moved()
-		now, err := h.Ledger().Bulk(t.Context(), work.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if work = now; work.State == ledger.BulkDone {
-			break
-		}
-		select {
-		case <-moved:
-		case <-time.After(100 * time.Millisecond): // all have had their turn: that it is done moves no feed
-		}
+	for movedBefore(h, &work) {
 		h.stop()
 		stops++
 		h = hubOn(t, flow.Config{Catalog: h.Catalog(), Ledger: ledger.Config{Database: h.database, Clock: h.clock}}) // without systems: nothing is sent
@@ -234,6 +222,26 @@ func TestBulkWorkGoesOnWhereTheHubWasStopped(t *testing.T) {
 		t.Errorf("%d are still open, %v", len(left), err)
 	}
 	h.verified()
+}
+
+// movedBefore waits until something more is on record, and tells whether that was before
+// the work was done.
+func movedBefore(h *hub, work *ledger.Bulk) bool {
+	h.t.Helper()
+	for moved := h.Ledger().Moved(); ; {
+		now, err := h.Ledger().Bulk(h.t.Context(), work.ID)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if *work = now; work.State == ledger.BulkDone {
+			return false
+		}
+		select {
+		case <-moved:
+			return true
+		case <-time.After(20 * time.Millisecond): // that it is done moves no feed
+		}
+	}
 }
 
 func TestOfTwoWhoResumeAtOnceOneIsToldThatItIsDecided(t *testing.T) {
