@@ -24,7 +24,7 @@ var drawing = map[string][]string{
 
 	"connector/connectortest": {"connector", "fault"},
 	"connector/simulated":     {"connector", "event", "fault"},
-	"connector/guard":         {}, // how requests leave
+	"connector/guard":         {"connector", "fault"}, // how requests leave
 	"connector/rest":          {"connector", "connector/guard", "event", "fault", "mapping"},
 	"connector/tryton":        {"connector", "connector/guard", "event", "fault"},
 	"connector/file":          {"connector", "fault"},

@@ -14,6 +14,9 @@ import (
 	"net/http/httptrace"
 	"sync"
 	"time"
+
+	"github.com/gapless/gapless/connector"
+	"github.com/gapless/gapless/fault"
 )
 
 // idle is how long an unused connection is kept: less than servers do, so that a
@@ -87,6 +90,33 @@ func (l *Leave) Written() (written bool, refused error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.on != nil, l.refused
+}
+
+// ErrTooMuch says that an answer is longer than is read.
+var ErrTooMuch = errors.New("the answer is longer than the limit")
+
+// Failed is the error of a call without an answer: NotSent where no byte was written,
+// else nobody knows. Words takes out of a text what is secret.
+func (l *Leave) Failed(ctx context.Context, op string, err error, words func(text string) string) error {
+	written, refused := l.Written()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	told := errors.New(words(err.Error()))
+	if errors.Is(err, context.Canceled) {
+		told = err
+	}
+	switch {
+	case refused != nil:
+		return refused
+	case !written && ctx.Err() != nil:
+		return connector.NotSent(op, fault.NotSentInTime, told)
+	case !written:
+		return connector.NotSent(op, fault.SystemDown, told)
+	case errors.Is(err, ErrTooMuch):
+		return connector.Unknown(op, fault.AnswerUnread, told)
+	}
+	return connector.Unknown(op, fault.AnswerLost, told)
 }
 
 // Trace hands the leave to the connection that the transport chooses.

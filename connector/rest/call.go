@@ -213,12 +213,12 @@ func (s *System) send(ctx context.Context, op string, d *draft, c credentials, i
 	}
 	res, err := s.transport.RoundTrip(req)
 	if err != nil {
-		return nil, s.failed(ctx, op, l, err)
+		return nil, l.Failed(ctx, op, err, s.words)
 	}
 	defer res.Body.Close() //nolint:errcheck // what is read is read
 	body, err := s.read(res.Body, cancel)
 	if err != nil {
-		return nil, s.failed(ctx, op, l, err)
+		return nil, l.Failed(ctx, op, err, s.words)
 	}
 	return s.answerOf(res, body), nil
 }
@@ -244,31 +244,6 @@ func (s *System) request(ctx context.Context, d *draft, c credentials) (*http.Re
 	return req, nil
 }
 
-// failed is the error of a call without an answer.
-func (s *System) failed(ctx context.Context, op string, l *guard.Leave, err error) error {
-	written, refused := l.Written()
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	told := errors.New(s.words(err.Error()))
-	if errors.Is(err, context.Canceled) {
-		told = err
-	}
-	switch {
-	case refused != nil:
-		return refused
-	case !written && ctx.Err() != nil:
-		return connector.NotSent(op, fault.NotSentInTime, told)
-	case !written:
-		return connector.NotSent(op, fault.SystemDown, told)
-	case errors.Is(err, errTooMuch):
-		return connector.Unknown(op, fault.AnswerUnread, told)
-	}
-	return connector.Unknown(op, fault.AnswerLost, told)
-}
-
-var errTooMuch = errors.New("the answer is longer than the limit")
-
 // read reads an answer of bounded length, whose pieces must not come too far apart.
 func (s *System) read(from io.Reader, cancel context.CancelCauseFunc) ([]byte, error) {
 	stall := time.AfterFunc(s.config.Stall, func() { cancel(fmt.Errorf("the answer stopped for %s", s.config.Stall)) })
@@ -280,7 +255,7 @@ func (s *System) read(from io.Reader, cancel context.CancelCauseFunc) ([]byte, e
 	})
 	body, err := io.ReadAll(io.LimitReader(watched, int64(s.config.Limit)+1))
 	if err == nil && len(body) > s.config.Limit {
-		err = errTooMuch
+		err = guard.ErrTooMuch
 	}
 	return body, err
 }

@@ -291,42 +291,17 @@ func (c *Client) send(ctx context.Context, call Call, header string, params []an
 	}
 	res, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return nil, c.failed(ctx, call.Method, l, err)
+		return nil, l.Failed(ctx, call.Method, err, c.words)
 	}
 	defer res.Body.Close() //nolint:errcheck // what is read is read
 	text, err := io.ReadAll(io.LimitReader(res.Body, int64(c.config.Limit)+1))
 	if err == nil && len(text) > c.config.Limit {
-		err = errTooMuch
+		err = guard.ErrTooMuch
 	}
 	if err != nil {
-		return nil, c.failed(ctx, call.Method, l, err)
+		return nil, l.Failed(ctx, call.Method, err, c.words)
 	}
 	return c.answer(call.Method, id, res, text)
-}
-
-var errTooMuch = errors.New("the answer is longer than the limit")
-
-// failed is the error of a call without an answer.
-func (c *Client) failed(ctx context.Context, op string, l *guard.Leave, err error) error {
-	written, refused := l.Written()
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	told := errors.New(c.words(err.Error()))
-	if errors.Is(err, context.Canceled) {
-		told = err
-	}
-	switch {
-	case refused != nil:
-		return refused
-	case !written && ctx.Err() != nil:
-		return connector.NotSent(op, fault.NotSentInTime, told)
-	case !written:
-		return connector.NotSent(op, fault.SystemDown, told)
-	case errors.Is(err, errTooMuch):
-		return connector.Unknown(op, fault.AnswerUnread, told)
-	}
-	return connector.Unknown(op, fault.AnswerLost, told)
 }
 
 // answer is the result of a call, or the error that an answer stands for.
