@@ -59,7 +59,7 @@ vet:
 test: ## everything, with the race detector and PostgreSQL (installs what it needs)
 	scripts/setup
 	$(if $(RACE),,@echo "test: no C compiler: running without the race detector")
-	scripts/gotest ./... -- -count=1 -timeout 20m $(RACE)
+	scripts/gotest ./... -- -count=1 -timeout 30m $(RACE)
 
 .PHONY: test-short
 test-short: ## the quick tests, without PostgreSQL
@@ -121,7 +121,7 @@ golden: ## write the golden files anew: read the diff before you commit it
 erp-record: ## record anew what a real Tryton answers: read the diff before you commit it
 	@[[ -n "$${GAPLESS_TEST_TRYTON:-}" ]] || { echo "erp-record: set GAPLESS_TEST_TRYTON to the file of a real server's environment" >&2; exit 1; }
 	rm -rf connector/tryton/testdata/recorded
-	GAPLESS_RECORD_TRYTON=1 go test ./connector/tryton -count=1 -timeout 20m
+	GAPLESS_RECORD_TRYTON=1 go test ./connector/tryton -count=1 -timeout 30m
 
 .PHONY: docs
 docs: build ## write the generated docs anew: reasons, config, metrics, commands, API, units, changes

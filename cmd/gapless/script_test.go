@@ -24,7 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"gapless": main})
+	testscript.Main(program(m), map[string]func(){"gapless": main})
 }
 
 // TestScripts runs the stories in testdata/script with the made-up month.
