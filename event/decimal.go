@@ -224,6 +224,20 @@ func (d Decimal) Neg() Decimal {
 	return Decimal{d.value.Neg()}
 }
 
+// ParseTimes reads a decimal that stands n times, such as equal rows that a database has
+// counted: it is ParseDecimal and Mul, with the errors of both.
+func ParseTimes(text string, n int64) (Decimal, error) {
+	d, err := ParseDecimal(text)
+	if err != nil {
+		return d, err
+	}
+	count, err := FromScaled(n, 0)
+	if err != nil {
+		return d, err
+	}
+	return d.Mul(count)
+}
+
 // Mul is d * e. A product that needs more digits than a Decimal keeps is
 // ErrDecimalDigits, never a rounded number.
 func (d Decimal) Mul(e Decimal) (Decimal, error) {

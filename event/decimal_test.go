@@ -329,3 +329,18 @@ func BenchmarkParseDecimal(b *testing.B) {
 		}
 	}
 }
+
+func TestADecimalThatStandsSeveralTimes(t *testing.T) {
+	for _, x := range []struct {
+		text string
+		n    int64
+		want string
+	}{{"0.1", 3, "0.3"}, {"-2.50", 4, "-10"}, {"7", 0, "0"}} {
+		if got, err := ParseTimes(x.text, x.n); err != nil || got.String() != x.want {
+			t.Errorf("%s, %d times: %s, %v, want %s", x.text, x.n, got, err, x.want)
+		}
+	}
+	if _, err := ParseTimes("many", 2); err == nil {
+		t.Error("what is no decimal has been read")
+	}
+}

@@ -344,26 +344,13 @@ func (r *Reader) groupAmounts(ctx context.Context, c *conditions, groups map[Cau
 		var count int64
 		err := row.Scan(&g.Plant, &g.System, &g.About, &g.Name, &g.Reason, &a.Measure, &a.Unit, &value, &count)
 		if err == nil {
-			a.Value, err = times(value, count)
+			a.Value, err = event.ParseTimes(value, count)
 		}
 		if known := groups[g]; err == nil && known != nil {
 			known.Amounts = addAmount(known.Amounts, a)
 		}
 		return err
 	})
-}
-
-// times is a decimal in text, so many times.
-func times(text string, n int64) (event.Decimal, error) {
-	d, err := event.ParseDecimal(text)
-	if err != nil {
-		return d, err
-	}
-	count, err := event.FromScaled(n, 0)
-	if err != nil {
-		return d, err
-	}
-	return d.Mul(count)
 }
 
 // addAmount adds to the sum of the same measure and unit.

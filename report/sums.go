@@ -89,22 +89,9 @@ func scanSum(row ledger.Row) (sum, error) {
 	if s.amount, err = event.ParseDecimal(millionths.String() + "e-6"); err != nil || residue == "" {
 		return s, err
 	}
-	rest, err := times(residue, count)
+	rest, err := event.ParseTimes(residue, count)
 	s.amount = s.amount.Add(rest)
 	return s, err
-}
-
-// times is a decimal in text, so many times.
-func times(text string, n int64) (event.Decimal, error) {
-	d, err := event.ParseDecimal(text)
-	if err != nil {
-		return d, err
-	}
-	count, err := event.FromScaled(n, 0)
-	if err != nil {
-		return d, err
-	}
-	return d.Mul(count)
 }
 
 // productionMeasures are the measures of facts that production is made of.
