@@ -36,13 +36,13 @@ table bulk
 	plant text collate "C" not null
 	what text collate "C" not null
 	cause text collate "C" not null
+	input text collate "C" not null
 	state text collate "C" not null
 	members bigint not null
 	principal text collate "C" not null
 	why text collate "C" not null
 	created bigint not null
 	changed bigint not null
-	CHECK ((state = ANY (ARRAY['running'::text, 'paused'::text, 'cancelled'::text, 'done'::text])))
 	PRIMARY KEY (id)
 	CREATE INDEX bulk_running ON public.bulk USING btree (created) WHERE (state = 'running'::text)
 table bulk_members
@@ -54,7 +54,6 @@ table bulk_members
 	outcome text collate "C" not null
 	words text collate "C" not null
 	ended bigint not null
-	CHECK ((outcome = ANY (ARRAY[''::text, 'resumed'::text, 'held'::text, 'moved-on'::text, 'failed'::text])))
 	PRIMARY KEY (bulk, n)
 	CREATE INDEX bulk_members_left ON public.bulk_members USING btree (bulk, n) WHERE (outcome = ''::text)
 table command_keys

@@ -37,12 +37,13 @@ CREATE TABLE audit (
 	primary key (plant, link)
 )
 
-CREATE TABLE bulk (
+CREATE TABLE "bulk" (
 	id         text   not null primary key,
 	plant      text   not null,
 	what       text   not null,
 	cause      text   not null,
-	state      text   not null check (state in ('running', 'paused', 'cancelled', 'done')),
+	input      text   not null default '',
+	state      text   not null,
 	members    bigint not null,
 	principal  text   not null,
 	why        text   not null,
@@ -52,13 +53,13 @@ CREATE TABLE bulk (
 
 CREATE INDEX bulk_running on bulk (created) where state = 'running'
 
-CREATE TABLE bulk_members (
+CREATE TABLE "bulk_members" (
 	bulk    text   not null,
 	n       bigint not null,
 	message text   not null,
 	version bigint not null,
 	about   text   not null,
-	outcome text   not null check (outcome in ('', 'resumed', 'held', 'moved-on', 'failed')),
+	outcome text   not null,
 	words   text   not null,
 	ended   bigint not null,
 	primary key (bulk, n)
