@@ -20,7 +20,7 @@ func instant(b *testing.B) (*simulated.System, flow.Follower) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return s, flow.Follower{System: s, Traits: s.Traits(), Concurrency: 64}
+	return s, flow.Follower{System: s, Traits: s.Traits(), Concurrency: 256}
 }
 
 // onEachDatabase runs a benchmark on SQLite, and on PostgreSQL where there is one.
@@ -45,6 +45,16 @@ func lotsMade(b *testing.B, h *hub, first, n int) {
 	}
 }
 
+// reportCommits tells how long a commit took, how many entries it held, and how much of
+// the time there was one.
+func reportCommits(b *testing.B, l *ledger.Ledger) {
+	b.Helper()
+	n := l.Counts()
+	b.ReportMetric(float64(n.CommitTime.Microseconds())/float64(n.Commits), "us/commit")
+	b.ReportMetric(float64(n.Entries)/float64(n.Commits), "entries/commit")
+	b.ReportMetric(n.CommitTime.Seconds()/b.Elapsed().Seconds(), "busy")
+}
+
 // BenchmarkSteps is how many steps are performed and settled while everything is on
 // record already, at a system that answers at once.
 func BenchmarkSteps(b *testing.B) {
@@ -60,6 +70,7 @@ func BenchmarkSteps(b *testing.B) {
 		x.quiet()
 		b.StopTimer()
 		b.ReportMetric(float64(len(erp.Books()))/b.Elapsed().Seconds(), "steps/s")
+		reportCommits(b, x.Ledger())
 	})
 }
 
@@ -87,7 +98,9 @@ func BenchmarkFollow(b *testing.B) {
 			}
 		}
 		x.quiet()
+		b.StopTimer()
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "transactions/s")
+		reportCommits(b, x.Ledger())
 	})
 }
 

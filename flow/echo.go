@@ -83,7 +83,7 @@ func (f *Flow) echoes(ctx context.Context, plant string, s *ledger.Settlement) (
 // sightedMeanwhile tells whether an entry was prepared before it was on record that a number
 // that it tells of belongs to a step, or that a message told of one that it gives.
 func (d *decision) sightedMeanwhile() bool {
-	if d.e.Attempt > 0 {
+	if d.e.Attempt >= attempts-1 { // what is left are messages of other plants, which cannot be undone here
 		return false
 	}
 	if s := d.e.Sighted; s != nil && d.w.Given(*s) {

@@ -29,11 +29,12 @@ func (f *Flow) settle(ctx context.Context, step *ledger.Step, number int, o conn
 		return err
 	}
 	for attempt := range attempts {
-		e, err := f.outcomeEntry(ctx, a, step, number, o, found)
-		if err != nil {
-			return fmt.Errorf("flow.settle: command %s: %w", step.Key, err)
+		e := f.outcomeEntry(ctx, a, step, number, o, found)
+		if e.Attempt = attempt; attempt > 0 { // the commit saw that a message told of the document before
+			if e.Undoes, err = f.echoes(ctx, step.Plant, &e.Settlements[0]); err != nil {
+				return fmt.Errorf("flow.settle: command %s: %w", step.Key, err)
+			}
 		}
-		e.Attempt = attempt
 		result, err := f.ledger.Record(ctx, e)
 		if err != nil {
 			return fmt.Errorf("flow.settle: command %s: %w", step.Key, err)
@@ -77,7 +78,7 @@ func (f *Flow) outcome(step *ledger.Step, number int, o connector.Outcome, found
 
 // outcomeEntry makes the entry of an outcome. Where the event that states it does
 // not keep to its contract, what is known of the step goes on record all the same.
-func (f *Flow) outcomeEntry(ctx context.Context, a arrival, step *ledger.Step, number int, o connector.Outcome, found bool) (*ledger.Entry, error) {
+func (f *Flow) outcomeEntry(ctx context.Context, a arrival, step *ledger.Step, number int, o connector.Outcome, found bool) *ledger.Entry {
 	cat := f.Catalog()
 	p := &preparation{flow: f, cat: cat, ctx: ctx, a: &a, e: newEntry(cat)}
 	p.e.Message, p.e.Restates = a.Message, true
@@ -92,9 +93,7 @@ func (f *Flow) outcomeEntry(ctx context.Context, a arrival, step *ledger.Step, n
 		settlement.Documents = append(settlement.Documents, ledger.StepDocument{Number: d.Number, Kind: d.Kind})
 	}
 	p.e.Settlements = []ledger.Settlement{settlement}
-	var err error
-	p.e.Undoes, err = f.echoes(ctx, step.Plant, &settlement)
-	return p.e, err
+	return p.e
 }
 
 // outcomeEvent is the event that states an outcome; nil where nothing is stated

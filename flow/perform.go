@@ -34,6 +34,9 @@ const (
 	// another node may have recorded them.
 	pollEvery = time.Second
 	gatherFor = 3 * time.Millisecond
+	// gatherMost is how long a claim waits at most for half of the attempts to end that
+	// may be under way.
+	gatherMost = 18 * time.Millisecond
 )
 
 // performer performs the steps of one system.
@@ -78,7 +81,9 @@ func (p *performer) run(ctx context.Context) {
 		case <-poll.C:
 		}
 		p.gather(ctx)
-		for p.turn(ctx) {
+		if p.turn(ctx) {
+			p.poke()
+			continue
 		}
 		poll.Reset(p.pause(ctx))
 	}
@@ -87,11 +92,17 @@ func (p *performer) run(ctx context.Context) {
 // gather waits a moment for more to come due and more attempts to end: what is
 // claimed together shares a commit.
 func (p *performer) gather(ctx context.Context) {
-	moment := time.NewTimer(gatherFor)
+	moment := time.NewTicker(gatherFor)
 	defer moment.Stop()
-	select {
-	case <-moment.C:
-	case <-ctx.Done():
+	for waited := gatherFor; ; waited += gatherFor {
+		select {
+		case <-moment.C:
+		case <-ctx.Done():
+			return
+		}
+		if busy := int(p.busy.Load()); 2*busy <= p.f.Concurrency || waited >= gatherMost {
+			return
+		}
 	}
 }
 

@@ -76,7 +76,7 @@ func (f *Flow) resolutionEntry(ctx context.Context, step *ledger.Step, r *Resolu
 	for _, number := range r.Documents {
 		settlement.Documents = append(settlement.Documents, ledger.StepDocument{Number: number})
 	}
-	e.Settlements, e.Attempt = []ledger.Settlement{settlement}, 1 // a person's word is taken as it is
+	e.Settlements, e.Attempt = []ledger.Settlement{settlement}, attempts-1 // a person's word is taken as it is
 	if e.Undoes, err = f.echoes(ctx, step.Plant, &settlement); err != nil {
 		return nil, err
 	}

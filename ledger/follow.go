@@ -97,10 +97,12 @@ func (t *transaction) loadFollowing(ctx context.Context, s *touched) error {
 	}
 	slices.Sort(steps)
 	steps = slices.Compact(steps)
+	if err := errors.Join(t.loadTransactions(ctx, s.transactions), t.loadSteps(ctx, "c.transaction_id", s.transactions)); err != nil {
+		return err
+	}
+	alone := slices.DeleteFunc(slices.Clone(steps), func(key string) bool { return t.w.Steps[key].Key != "" })
 	return errors.Join(
-		t.loadTransactions(ctx, s.transactions),
-		t.loadSteps(ctx, "c.transaction_id", s.transactions),
-		t.loadSteps(ctx, "c.key", steps),
+		t.loadSteps(ctx, "c.key", alone),
 		t.loadAttempts(ctx, steps),
 		t.loadTimers(ctx),
 		t.loadDue(ctx, steps))
@@ -175,7 +177,7 @@ func scanAttempt(r Row) (Attempt, error) {
 
 // loadDue reads when the lanes that the steps head are due.
 func (t *transaction) loadDue(ctx context.Context, steps []string) error {
-	return t.in(ctx, "select head, due from lanes where ", "head", steps, func(r Row) error {
+	return t.in(ctx, "select l.head, l.due from lane_steps q join lanes l on l.lane = q.lane and l.head = q.step where ", "q.step", steps, func(r Row) error {
 		var head string
 		var due int64
 		err := r.Scan(&head, &due)

@@ -3,8 +3,6 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"database/sql"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -19,17 +17,13 @@ const readLimit = 2 * time.Second
 
 // Reader runs SELECTs within one consistent view of the ledger.
 type Reader struct {
-	tx      *sql.Tx
+	each    func(ctx context.Context, query string, args []any, scan func(Row) error) error
 	dialect dialect
 }
 
 // Query runs a SELECT and calls scan for each row.
 func (r *Reader) Query(ctx context.Context, query string, args []any, scan func(row Row) error) error {
-	rows, err := r.tx.QueryContext(ctx, query, args...)
-	if err != nil {
-		return fmt.Errorf("%.60q: %w", query, err)
-	}
-	return scanAll(rows, func(row Row) error { return scan(row) })
+	return r.each(ctx, query, args, scan)
 }
 
 // In is a condition that a column is one of many values, and its argument.
@@ -46,16 +40,7 @@ func (l *Ledger) readWithin(ctx context.Context, limit time.Duration, do func(ct
 	l.passGate()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	options := &sql.TxOptions{ReadOnly: true}
-	if l.store.dialect == postgres {
-		options.Isolation = sql.LevelRepeatableRead
-	}
-	tx, err := l.store.read.BeginTx(ctx, options)
-	if err != nil {
-		return fmt.Errorf("ledger.Read: %w", err)
-	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
-	return do(ctx, &Reader{tx: tx, dialect: l.store.dialect})
+	return l.store.view(ctx, func(r *Reader) error { return do(ctx, r) })
 }
 
 // passGate waits while the WAL starts over.
@@ -69,11 +54,7 @@ func (l *Ledger) each(ctx context.Context, query string, args []any, scan func(R
 	l.passGate()
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	rows, err := l.store.read.QueryContext(ctx, query, args...)
-	if err != nil {
-		return fmt.Errorf("%.60q: %w", query, err)
-	}
-	return scanAll(rows, scan)
+	return l.store.each(ctx, query, args, scan)
 }
 
 // StoredMessage is a kept version of a message and what it stands at.
@@ -537,7 +518,7 @@ func (l *Ledger) Count(ctx context.Context) (Totals, error) {
 			"select count(*) from inbox i where i.state = 'recorded' and i.events = '' and exists (select 1 from messages m where m.key = i.key and m.channel not like '" + connectorChannel + "%')": &t.Echoes,
 			"select count(*) from exceptions where state = 'open'": &t.Held,
 		} {
-			if err := r.tx.QueryRowContext(ctx, query).Scan(target); err != nil {
+			if err := r.Query(ctx, query, nil, func(row Row) error { return row.Scan(target) }); err != nil {
 				return err
 			}
 		}

@@ -32,7 +32,8 @@ type store struct {
 	dialect dialect
 	write   *sql.DB
 	read    *sql.DB
-	chores  *sql.DB // a connection apart from the writer's, for housekeeping
+	readers *readers // of SQLite; nil on PostgreSQL
+	chores  *sql.DB  // a connection apart from the writer's, for housekeeping
 	close   func()
 }
 
@@ -69,6 +70,7 @@ func openSQLite(ctx context.Context, path string) (*store, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	read.SetMaxOpenConns(4)
+	readers := newReaders(read, 4)
 	chores, err := sql.Open("sqlite", dsn("busy_timeout(100)"))
 	if err != nil {
 		_ = write.Close()
@@ -76,8 +78,9 @@ func openSQLite(ctx context.Context, path string) (*store, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	chores.SetMaxOpenConns(1)
-	s := &store{dialect: sqlite3, write: write, read: read, chores: chores, close: func() {
+	s := &store{dialect: sqlite3, write: write, read: read, readers: readers, chores: chores, close: func() {
 		_ = chores.Close()
+		readers.close()
 		_ = read.Close()  // readers hold nothing that a failing close could lose
 		_ = write.Close() // every commit is synced already
 	}}
