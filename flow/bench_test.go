@@ -1,13 +1,17 @@
 package flow_test
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/gapless/gapless/connector"
 	"github.com/gapless/gapless/connector/simulated"
+	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/flow"
 	"github.com/gapless/gapless/internal/testpostgres"
 	"github.com/gapless/gapless/ledger"
@@ -104,25 +108,68 @@ func BenchmarkFollow(b *testing.B) {
 	})
 }
 
+// noting is a system that notes when each command came.
+type noting struct {
+	*simulated.System
+	mu   sync.Mutex
+	came map[event.Ref]time.Time // by the command's subject
+}
+
+func (n *noting) Perform(ctx context.Context, c connector.Command) (connector.Outcome, error) {
+	n.mu.Lock()
+	n.came[c.Subject] = time.Now()
+	n.mu.Unlock()
+	return n.System.Perform(ctx, c)
+}
+
 // BenchmarkRecordedToSent is how long it takes from the commit of an event until its
-// command has been performed, one after the other.
+// command reaches the system, at half of the load that the hub carries, which is measured
+// first.
 func BenchmarkRecordedToSent(b *testing.B) {
-	_, erp := instant(b)
-	x := &following{hub: hubOn(b, flow.Config{
-		Catalog: followingCompany(b), Ledger: ledger.Config{Database: filepath.Join(b.TempDir(), "gapless.db"), Clock: time.Now},
-		Systems: map[string]flow.Follower{"erp": erp},
-	})}
-	for b.Loop() {
-		n := x.Ledger().Counts().Settled
-		lotsMade(b, x.hub, int(n), 1)
-		for {
-			moved := x.Ledger().Moved()
-			if x.Ledger().Counts().Settled > n {
-				break
-			}
-			<-moved
+	onEachDatabase(b, func(b *testing.B, dsn string) {
+		books, erp := instant(b)
+		sent := &noting{System: books, came: map[event.Ref]time.Time{}}
+		erp.System = sent
+		x := &following{hub: hubOn(b, flow.Config{
+			Catalog: followingCompany(b), Ledger: ledger.Config{Database: dsn, Clock: time.Now}, Systems: map[string]flow.Follower{"erp": erp},
+		})}
+		const most = 2000
+		begin := time.Now()
+		lotsMade(b, x.hub, 0, most)
+		x.quiet()
+		every := 2 * time.Since(begin) / most
+
+		recorded := make([]time.Time, b.N)
+		var senders sync.WaitGroup
+		b.ResetTimer()
+		begin = time.Now()
+		for i := range b.N {
+			time.Sleep(time.Until(begin.Add(time.Duration(i) * every)))
+			senders.Go(func() {
+				lot := fmt.Sprintf("%07d", most+i)
+				answers, err := x.take(events(b, key("graz-mes"), lotMade("e"+lot, lot, "100")))
+				if err != nil || len(answers) != 1 {
+					b.Errorf("%d answers, %v", len(answers), err)
+					return
+				}
+				recorded[i] = answers[0].Recorded
+			})
 		}
-	}
+		senders.Wait()
+		x.quiet()
+		b.StopTimer()
+		if b.Failed() {
+			return
+		}
+		took := make([]time.Duration, b.N)
+		for i := range took {
+			took[i] = sent.came[event.Ref("lot/M-100/"+fmt.Sprintf("%07d", most+i))].Sub(recorded[i])
+		}
+		slices.Sort(took)
+		b.ReportMetric(float64(time.Second/every), "events/s")
+		b.ReportMetric(took[len(took)/2].Seconds()*1000, "p50-ms")
+		b.ReportMetric(took[len(took)*99/100].Seconds()*1000, "p99-ms")
+	})
 }
 
 // BenchmarkBulk is how many refused commands bulk work resumes, until a system that
