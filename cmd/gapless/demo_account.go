@@ -39,6 +39,7 @@ type dayAccount struct {
 	Superseded     int64            `json:"superseded"`
 	UnderWay       int64            `json:"under_way"`
 	Resumed        int              `json:"resumed"`         // commands that the operator let go on
+	Causes         []cause          `json:"causes"`          // why something did not go on, and how that ended
 	ExceptionsOpen int              `json:"exceptions_open"` // but for what is only late
 	Exceptions     map[string]int   `json:"exceptions"`      // by reason
 	DoneLate       int              `json:"done_late"`       // commands that were done later than their plan allows
@@ -70,13 +71,18 @@ const (
 	wantedLate   = 20
 	wantedLagged = 20
 	wantedKills  = 3
+
+	wantedExceptions, wantedCauses = 300, 10
 )
 
 // account asks everybody what came of the day, and holds it together.
 func (d *dayDemo) account(ctx context.Context) (*dayAccount, error) {
-	a := &dayAccount{Seed: d.seed, Orders: d.orders, Speed: d.speed, Kills: d.kills, Resumed: len(d.resumed), Steps: map[string]int64{}, Exceptions: map[string]int{}, Missing: []string{}}
+	a := &dayAccount{Seed: d.seed, Orders: d.orders, Speed: d.speed, Kills: d.kills, Resumed: d.operator.resumed, Steps: map[string]int64{}, Exceptions: map[string]int{}, Missing: []string{}}
 	open, err := d.counts(ctx, a)
 	if err != nil {
+		return nil, err
+	}
+	if a.Causes, err = d.causes(ctx, open); err != nil {
 		return nil, err
 	}
 	books, err := d.books(ctx)
@@ -129,9 +135,7 @@ func (d *dayDemo) counts(ctx context.Context, a *dayAccount) (open []exception, 
 		return nil, err
 	}
 	all := len(open) // that something is late explains no difference: what stands in its way does
-	open = slices.DeleteFunc(open, func(x exception) bool {
-		return x.Reason == fault.StepOverdue.Code || x.Reason == fault.ExpectMissed.Code
-	})
+	open = slices.DeleteFunc(open, isLate)
 	a.Late, a.ExceptionsOpen = all-len(open), len(open)
 	for i := range open {
 		a.Exceptions[open[i].Reason]++
@@ -139,6 +143,65 @@ func (d *dayDemo) counts(ctx context.Context, a *dayAccount) (open []exception, 
 	late, err := allHeld(ctx, d.client, "/v1/exceptions", values("state", "resolved", "reason", fault.StepOverdue.Code))
 	a.DoneLate = len(late)
 	return open, err
+}
+
+// isLate tells whether an exception is about a time that has passed: what stands in the
+// way has one of its own.
+func isLate(x exception) bool {
+	return x.Reason == fault.StepOverdue.Code || x.Reason == fault.ExpectMissed.Code
+}
+
+// A cause is why something did not go on by itself, and how that ended.
+type cause struct {
+	Reason    string `json:"reason"`
+	Raised    int    `json:"raised"`
+	Healed    int    `json:"healed"`    // went on by itself: what was missing came
+	Corrected int    `json:"corrected"` // its source sent it again, right
+	Resumed   int    `json:"resumed"`   // the operator let it go on
+	Waived    int    `json:"waived"`    // the operator gave it up
+	Open      int    `json:"open"`
+}
+
+// causes counts the exceptions of the day by reason, the most frequent first.
+func (d *dayDemo) causes(ctx context.Context, open []exception) ([]cause, error) {
+	ended, err := allHeld(ctx, d.client, "/v1/exceptions", values("state", "resolved"))
+	if err != nil {
+		return nil, err
+	}
+	waived, err := allHeld(ctx, d.client, "/v1/exceptions", values("state", "waived"))
+	if err != nil {
+		return nil, err
+	}
+	byReason := map[string]*cause{}
+	for _, x := range slices.Concat(open, ended, waived) {
+		if isLate(x) {
+			continue
+		}
+		c := byReason[x.Reason]
+		if c == nil {
+			c = &cause{Reason: x.Reason}
+			byReason[x.Reason] = c
+		}
+		c.Raised++
+		switch {
+		case x.State == "open":
+			c.Open++
+		case x.State == "waived":
+			c.Waived++
+		case d.operator.let(&x):
+			c.Resumed++
+		case x.Message != "" && x.Resolution != "recorded":
+			c.Corrected++
+		default:
+			c.Healed++
+		}
+	}
+	all := make([]cause, 0, len(byReason))
+	for _, c := range byReason {
+		all = append(all, *c)
+	}
+	slices.SortFunc(all, func(a, b cause) int { return cmp.Or(cmp.Compare(b.Raised, a.Raised), cmp.Compare(a.Reason, b.Reason)) })
+	return all, nil
 }
 
 // compare holds the books of each system against those of the others and against the
@@ -275,6 +338,11 @@ func (a *dayAccount) judge(usual bool) {
 	fail(a.LatePosts < late, "%d were posted late, at least %d must be", a.LatePosts, late)
 	fail(a.FindLagged < lagged, "the search missed what was posted %d times, it must at least %d times", a.FindLagged, lagged)
 	fail(a.Kills < wantedKills, "the hub was killed %d times, it must be %d times", a.Kills, wantedKills)
+	raised := 0
+	for _, c := range a.Causes {
+		raised += c.Raised
+	}
+	fail(usual && (raised < wantedExceptions || len(a.Causes) < wantedCauses), "%d exceptions of %d causes, there must be at least %d of %d", raised, len(a.Causes), wantedExceptions, wantedCauses)
 	fail(a.PostedTwice > 0, "%d were posted twice", a.PostedTwice)
 	fail(len(a.Missing) > 0, "%d were acknowledged and are not on record", len(a.Missing))
 	fail(len(a.Unexplained) > 0, "%d differences between books are not explained", len(a.Unexplained))
@@ -288,9 +356,14 @@ func (a *dayAccount) print(w io.Writer) {
 		count(a.Reported), count(a.Duplicates), count(a.Echoes), count(a.HeldFirst), a.Held)
 	fmt.Fprintf(w, "On record  %s messages, %s events\n", count(a.Messages), count(a.Events))
 	fmt.Fprintf(w, "Asked for  %s\n", countsText(a.Steps))
-	fmt.Fprintf(w, "           an operator let %d go on, of an order that was locked too early\n", a.Resumed)
 	fmt.Fprintf(w, "Late       %d commands were done later than their plan allows, %d are late still\n", a.DoneLate, a.Late)
 	fmt.Fprintf(w, "Open       %d: %s\n\n", a.ExceptionsOpen, cmp.Or(countsText(a.Exceptions), "nothing"))
+	causes := newTable("what did not go on", ">raised", ">healed", ">sent again", ">resumed", ">waived", ">open")
+	for _, c := range a.Causes {
+		causes.add(c.Reason, count(c.Raised), count(c.Healed), count(c.Corrected), count(c.Resumed), count(c.Waived), count(c.Open))
+	}
+	causes.write(w, "")
+	fmt.Fprintln(w)
 	t := newTable("books of", "what", "against", ">compared", ">equal", ">explained", ">unexplained")
 	for _, c := range a.Books {
 		t.add(c.System, c.What, c.Against, count(c.Compared), count(c.Equal), count(c.Explained), count(c.Unexplained))

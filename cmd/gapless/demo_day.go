@@ -29,9 +29,9 @@ type dayDemo struct {
 	systems, hub *child
 	client       *client // asks the hub
 	began        time.Time
-	killAt       []int           // after so many acts the hub is killed, in this order
-	kills        int             // so far
-	resumed      map[string]bool // commands that the operator let go on
+	killAt       []int // after so many acts the hub is killed, in this order
+	kills        int   // so far
+	operator     operator
 	line         *progress
 	told         time.Time // when the last line about the progress was written
 }
@@ -44,7 +44,7 @@ func (d *dayDemo) run(ctx context.Context) (err error) {
 	if d.keep {
 		return usageError{errors.New("--keep is for the month: give --month, or leave it out")}
 	}
-	d.resumed, d.line, d.began = map[string]bool{}, d.progress(), time.Now()
+	d.operator, d.line, d.began = newOperator(), d.progress(), time.Now()
 	defer func() { err = errors.Join(err, d.hub.end(), d.systems.end()) }()
 	for _, step := range []func(context.Context) error{d.makeFolder, d.make, d.startSystems, d.startHub} {
 		if err := step(ctx); err != nil {
@@ -251,7 +251,11 @@ func (d *dayDemo) attend(ctx context.Context, p *simulator.Progress) (quiet bool
 	if err != nil {
 		return false, err
 	}
-	waiting, err := d.operate(ctx)
+	books, err := d.books(ctx)
+	if err != nil {
+		return false, err
+	}
+	waiting, err := d.operator.attend(ctx, d.client, books)
 	if err != nil {
 		return false, err
 	}
@@ -308,38 +312,6 @@ func stepsOf(a *api.Account, status string) int64 {
 		}
 	}
 	return 0
-}
-
-// operate does what a person does in the day: a clerk has locked an order too early,
-// and the ERP refused what was reported of it since. When the order is unlocked, the
-// operator lets the refused commands go on. It answers whether any of them still wait
-// for that.
-func (d *dayDemo) operate(ctx context.Context) (waiting bool, err error) {
-	refused, err := allHeld(ctx, d.client, "/v1/exceptions", values("reason", "wrong_state"))
-	if err != nil || len(refused) == 0 {
-		return false, err
-	}
-	books, err := d.books(ctx)
-	if err != nil {
-		return false, err
-	}
-	for i := range refused {
-		x := &refused[i]
-		if x.Command == "" {
-			continue // a message, which no operator lets go on
-		}
-		if books.locked[books.orderOf(x.Ref)] {
-			waiting = true
-			continue
-		}
-		var s api.StepView
-		err := d.client.send(ctx, http.MethodPost, "/v1/commands/"+x.Command+"/resolve", map[string]string{"how": "resume"}, &s)
-		if err != nil {
-			return false, err
-		}
-		d.resumed[x.Command], waiting = true, true
-	}
-	return waiting, nil
 }
 
 // read reads from the control of the systems.

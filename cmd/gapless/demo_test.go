@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,6 +25,7 @@ func TestADayFailsWhereItIsNotAsItMustBe(t *testing.T) {
 		"the search missed too few":  {func(a *dayAccount) { a.FindLagged = 19 }, true, "missed what was posted 19 times"},
 		"a small day has few faults": {func(a *dayAccount) { a.AnswersLost, a.LatePosts, a.FindLagged = 1, 0, 0 }, false, ""},
 		"too few kills":              {func(a *dayAccount) { a.Kills = 2 }, false, "killed 2 times"},
+		"too few exceptions":         {func(a *dayAccount) { a.Causes[0].Raised-- }, true, "299 exceptions of 10 causes"},
 		"posted twice":               {func(a *dayAccount) { a.PostedTwice = 1 }, true, "1 were posted twice"},
 		"acknowledged and lost":      {func(a *dayAccount) { a.Missing = []string{"erp: 7"} }, true, "not on record"},
 		"unexplained":                {func(a *dayAccount) { a.Unexplained = make([]difference, 2) }, true, "2 differences"},
@@ -31,7 +33,7 @@ func TestADayFailsWhereItIsNotAsItMustBe(t *testing.T) {
 		"still under way":            {func(a *dayAccount) { a.UnderWay = 3 }, true, "3 steps are still under way"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := &dayAccount{Kills: wantedKills, Faults: simulator.Faults{AnswersLost: wantedLost, LatePosts: wantedLate, FindLagged: wantedLagged}}
+			a := &dayAccount{Kills: wantedKills, Causes: slices.Repeat([]cause{{Raised: wantedExceptions / wantedCauses}}, wantedCauses), Faults: simulator.Faults{AnswersLost: wantedLost, LatePosts: wantedLate, FindLagged: wantedLagged}}
 			test.change(a)
 			a.judge(test.usual)
 			if got := strings.Join(a.Failures, "; "); (test.want == "") != (got == "") || !strings.Contains(got, test.want) || len(a.Failures) > 1 {

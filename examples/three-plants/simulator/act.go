@@ -17,6 +17,7 @@ const (
 	AdjustStock   Verb = "adjust-stock"  // after a count, by a clerk
 	LockOrder     Verb = "lock-order"    // by a clerk, too early
 	UnlockOrder   Verb = "unlock-order"
+	OpenPeriod    Verb = "open-period" // by a clerk, for what comes late
 	StartBatch    Verb = "start-batch" // MES
 	Consume       Verb = "consume"
 	Produce       Verb = "produce"
@@ -29,7 +30,8 @@ const (
 	PutAway       Verb = "put-away" // WMS
 	Relocate      Verb = "relocate"
 	Recount       Verb = "recount"
-	Inspect       Verb = "inspect" // QMS
+	TestTerminal  Verb = "test-terminal" // which reports moves that are none
+	Inspect       Verb = "inspect"       // QMS
 	PlaceHold     Verb = "place-hold"
 	LiftHold      Verb = "lift-hold"
 	Release       Verb = "release"
@@ -62,7 +64,11 @@ type Act struct {
 	Passed    bool           `json:"passed,omitempty"`
 	Final     bool           `json:"final,omitempty"`
 	Bin       string         `json:"bin,omitempty"`
-	Story     string         `json:"story,omitempty"` // what this is an example of
+	Story     string         `json:"story,omitempty"`   // what this is an example of
+	Wrong     Mistake        `json:"wrong,omitempty"`   // what the system says wrongly
+	Again     bool           `json:"again,omitempty"`   // it was said before, wrongly: it counts already
+	Period    string         `json:"period,omitempty"`  // a month, as in 2026-02
+	Without   string         `json:"without,omitempty"` // the system whose number is not agreed yet
 	ValidFrom string         `json:"valid_from,omitempty"`
 	Supplier  string         `json:"supplier,omitempty"`
 }

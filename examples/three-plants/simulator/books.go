@@ -18,6 +18,7 @@ type Books struct {
 	Postings []Posting `json:"postings,omitempty"` // ERP, in the order of their documents
 	Orders   []Order   `json:"orders,omitempty"`   // ERP and MES
 	Lots     []Lot     `json:"lots,omitempty"`     // MES: what was made; QMS: what was decided
+	Opened   []string  `json:"opened,omitempty"`   // ERP: closed months that are open again, as in "graz 2026-02"
 }
 
 // Stock is so much of a lot at a plant with one status.

@@ -84,10 +84,12 @@ func materials() []material {
 		{number: "G-1200", title: "Glucose syrup, sterile", plant: "graz", unit: kilogram},
 		{number: "G-1300", title: "Infusion set", plant: "graz", unit: piece},
 		{number: "G-9000", title: "Infusion pump", plant: "graz", unit: piece, serials: true},
+		{number: "G-1900", title: "Electrolyte concentrate, new recipe", plant: "graz", unit: kilogram, late: true},
 		{number: "G-0110", title: "Sodium chloride, pharma grade", plant: "graz", unit: kilogram, bought: true},
 		{number: "G-0120", title: "Glucose monohydrate", plant: "graz", unit: kilogram, bought: true},
 		{number: "L-3100", title: "Skin cream base", plant: "lyon", unit: kilogram},
 		{number: "L-3200", title: "Ointment, 50 g tube", plant: "lyon", unit: piece},
+		{number: "L-3900", title: "Skin cream base, new recipe", plant: "lyon", unit: kilogram, late: true},
 		{number: "L-0310", title: "White petrolatum", plant: "lyon", unit: kilogram, bought: true},
 		{number: "L-0320", title: "Cetyl alcohol", plant: "lyon", unit: kilogram, bought: true},
 		{number: "P-4100", title: "Granulate, coated", plant: "puebla", unit: kilogram},
@@ -124,6 +126,11 @@ func (g *goods) of(number string) (*material, bool) {
 		return nil, false
 	}
 	return &g.all[i], true
+}
+
+// lateAt is the material of a plant whose master data come late.
+func (g *goods) lateAt(plant string) *material {
+	return &g.all[slices.IndexFunc(g.all, func(m material) bool { return m.late && m.plant == plant })] // each plant has one
 }
 
 // known is a material by a system's own number.

@@ -14,7 +14,7 @@ import (
 const DefaultOrders = 100
 
 // fewestOrders is what the stories need.
-const fewestOrders = 10
+const fewestOrders = 16
 
 // Day is everything that the systems of the company do in one day, in order of
 // time: the same seed and size give the same day. Each plant works on so many
@@ -24,8 +24,10 @@ func Day(seed uint64, orders int) []Act {
 	d.masterData()
 	for _, p := range plants() {
 		d.plant = p
+		d.left = budget{}
 		d.receipts()
 		d.tellStories()
+		d.left = d.budgetOf(orders)
 		for n := d.told; n < max(orders, fewestOrders); n++ {
 			d.ordinary()
 		}
@@ -45,6 +47,7 @@ type dayMaker struct {
 	plant   plant
 	acts    []Act
 	told    int                 // orders of the plant that tell a story
+	left    budget              // of the plant
 	raw     map[string][]string // bought material -> its lots on hand
 	orders  int
 	lots    int
@@ -98,13 +101,13 @@ func (d *dayMaker) masterData() {
 	for i := range d.goods.all {
 		m := &d.goods.all[i]
 		if !m.late {
-			d.publish(dayBegins.Add(time.Duration(i)*time.Second), m, "2026-01-01")
+			d.publish(dayBegins.Add(time.Duration(i)*time.Second), m, "2026-01-01", "")
 		}
 	}
 }
 
-func (d *dayMaker) publish(at time.Time, m *material, from string) {
-	a := Act{Does: PublishItem, Plant: m.plant, Material: m.number, ValidFrom: from}
+func (d *dayMaker) publish(at time.Time, m *material, from, without string) {
+	a := Act{Does: PublishItem, Plant: m.plant, Material: m.number, ValidFrom: from, Without: without}
 	if m.late {
 		a.Story = "unknown material"
 	}
@@ -212,9 +215,9 @@ func (d *dayMaker) consume(r *run) {
 		}
 		lots := d.raw[m.number]
 		r.end = r.end.Add(d.minutes(1, 4))
-		d.add(r.end, d.plant.mes(), d.report(r, Act{
+		d.say(r.end, d.plant.mes(), d.report(r, Act{
 			Does: Consume, Material: m.number, Lot: lots[d.random.IntN(len(lots))], Quantity: amount(d.between(1_000, 40_000), d.unit(m)),
-		}))
+		}), map[string]Mistake{"graz": wrongScale, "puebla": noOrder}[d.plant.name])
 	}
 }
 
@@ -229,9 +232,9 @@ func (d *dayMaker) produce(r *run, quantity event.Quantity, story string) *made 
 	m.report = a.Report
 	d.add(m.at, d.plant.mes(), a)
 	if d.random.IntN(4) == 0 {
-		d.add(m.at.Add(d.minutes(1, 3)), d.plant.mes(), d.report(r, Act{
+		d.say(m.at.Add(d.minutes(1, 3)), d.plant.mes(), d.report(r, Act{
 			Does: Scrap, Lot: m.lot, Quantity: amount(d.between(100, 2_500), d.unit(r.material)), Reason: scrapReasons[d.random.IntN(len(scrapReasons))],
-		}))
+		}), map[string]Mistake{"lyon": wrongReason}[d.plant.name])
 	}
 	r.lots = append(r.lots, m)
 	return &r.lots[len(r.lots)-1]
@@ -245,10 +248,10 @@ func (d *dayMaker) putAway(r *run, m *made) {
 	if err != nil {
 		q = m.quantity // the pounds of the day have two digits, which are exact
 	}
-	d.add(m.at, d.plant.wms(), Act{
+	d.say(m.at, d.plant.wms(), Act{
 		Does: PutAway, Report: d.next("T-%06d"), Material: r.material.number, Lot: m.lot, Quantity: q,
 		Bin: fmt.Sprintf("%c-%02d-%d", 'A'+rune(d.between(0, 5)), d.between(1, 30), d.between(1, 4)), Story: r.story,
-	})
+	}, wrongClock)
 }
 
 // finish ends the batch.
@@ -303,7 +306,8 @@ func (d *dayMaker) ordinary() {
 	d.finish(r)
 	for i := range r.lots {
 		m := &r.lots[i]
-		at := d.judge(r, m)
+		d.test(r, m)
+		at := d.decide(r, m)
 		if d.random.IntN(3) == 0 {
 			d.add(at.Add(d.minutes(5, 60)), d.plant.wms(), Act{
 				Does: Relocate, Report: d.next("T-%06d"), Material: r.material.number, Lot: m.lot, Bin: fmt.Sprintf("S-%02d-1", d.between(1, 60)),

@@ -20,14 +20,15 @@ type erpBooks struct {
 	postings []Posting
 	place    map[string]int // document -> place in postings
 	reversed map[string]bool
-	tries    map[string]int // reference -> how often it was seen
+	opened   map[string]bool // closed months that a clerk has opened again, by plant
+	tries    map[string]int  // reference -> how often it was seen
 	faults   Faults
 }
 
 func newERP(g *goods) *erpBooks {
 	return &erpBooks{
 		goods: g, items: map[string]bool{}, orders: map[string]*Order{}, store: store{}, place: map[string]int{},
-		reversed: map[string]bool{}, tries: map[string]int{}, faults: Faults{RefusalsByCode: map[string]int{}},
+		reversed: map[string]bool{}, opened: map[string]bool{}, tries: map[string]int{}, faults: Faults{RefusalsByCode: map[string]int{}},
 	}
 }
 
@@ -49,7 +50,7 @@ func (e *erpBooks) act(a *Act, now time.Time) (change, error) {
 	case ReleaseOrder:
 		m, err := e.productionOrder(a)
 		return change{actKind, a, []Message{m}}, err
-	case LockOrder, UnlockOrder:
+	case LockOrder, UnlockOrder, OpenPeriod:
 		return change{actKind, a, nil}, nil
 	case ReceiveGoods:
 		p.Movement, p.Status = SupplierReceipt, Free
@@ -103,6 +104,8 @@ func (e *erpBooks) fold(kind string, note json.RawMessage) error {
 		e.orders[a.Order] = &Order{Order: a.Order, Plant: a.Plant, Material: a.Material, Unit: a.Quantity.Unit, Ordered: a.Quantity.Value}
 	case LockOrder, UnlockOrder:
 		e.orders[a.Order].Locked = a.Does == LockOrder
+	case OpenPeriod:
+		e.opened[a.Plant+" "+a.Period] = true
 	default:
 		return wrong(erpName, &a)
 	}
@@ -156,7 +159,7 @@ func (e *erpBooks) standing(document string) event.Decimal {
 }
 
 func (e *erpBooks) normal() Books {
-	b := Books{System: erpName, Kind: kindERP, Stock: e.store.list(), Postings: slices.Clone(e.postings)}
+	b := Books{System: erpName, Kind: kindERP, Stock: e.store.list(), Postings: slices.Clone(e.postings), Opened: slices.Sorted(maps.Keys(e.opened))}
 	for _, number := range slices.Sorted(maps.Keys(e.orders)) {
 		b.Orders = append(b.Orders, *e.orders[number])
 	}
@@ -179,6 +182,9 @@ func (e *erpBooks) item(a *Act) (Message, error) {
 	all := numbers(m)
 	others := []map[string]string{}
 	for _, system := range slices.Sorted(maps.Keys(all)) {
+		if system == a.Without {
+			continue
+		}
 		others = append(others, map[string]string{"system": system, "number": all[system]})
 	}
 	f := map[string]any{

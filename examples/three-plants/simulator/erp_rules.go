@@ -57,8 +57,8 @@ func (e *erpBooks) check(r *request) (*Posting, *refusal) {
 	if _, err := time.Parse(time.DateOnly, r.PostingDate); err != nil {
 		return nil, &refusal{"DATE_INVALID", "posting date " + r.PostingDate}
 	}
-	if r.PostingDate < periodOpens {
-		return nil, &refusal{"PERIOD_CLOSED", "period " + r.PostingDate[:7] + " is closed"}
+	if month := r.PostingDate[:len("2026-01")]; r.PostingDate < periodOpens && !e.opened[p.Plant+" "+month] {
+		return nil, &refusal{"PERIOD_CLOSED", "period " + month + " is closed"}
 	}
 	for _, rule := range []func(*request, *Posting) *refusal{e.checkOrder, e.checkItem, e.checkQuantity, e.checkStock} {
 		if refused := rule(r, p); refused != nil {

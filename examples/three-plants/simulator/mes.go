@@ -70,7 +70,7 @@ func (m *mesBooks) fold(kind string, note json.RawMessage) error {
 		return err
 	}
 	q, err := base(a.Quantity)
-	if err != nil {
+	if err != nil || a.Again {
 		return err
 	}
 	switch a.Does {
@@ -184,6 +184,9 @@ func (w *wmsBooks) fold(kind string, note json.RawMessage) error {
 	var a Act
 	if err := json.Unmarshal(note, &a); err != nil {
 		return err
+	}
+	if a.Again || a.Does == TestTerminal {
+		return nil // it counts already, or is only said
 	}
 	shelf := w.store.of(w.key(a.Material, a.Lot), a.Quantity.Unit)
 	switch a.Does {

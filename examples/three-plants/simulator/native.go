@@ -48,6 +48,9 @@ func (m *mesBooks) graz(a *Act) (Message, error) {
 	if a.Quantity.Unit != "" {
 		f["menge"], f["einheit"] = a.Quantity.Value.String(), m.plant.units[a.Quantity.Unit]
 	}
+	if a.Wrong == wrongScale {
+		f["menge"] = "-" + a.Quantity.Value.String()
+	}
 	switch a.Does {
 	case StartBatch:
 		return asJSON("chargenstart", f)
@@ -102,7 +105,11 @@ func (m *mesBooks) lyon(a *Act) ([]Message, error) {
 		head, row = append(head, "annule"), append(row, map[bool]string{true: "O", false: "N"}[a.Does == Cancel])
 	case Scrap:
 		name = "rebut"
-		head, row = append(head, "motif"), append(row, lyonReasons[a.Reason])
+		reason := lyonReasons[a.Reason]
+		if a.Wrong == wrongReason {
+			reason = "AUTRE"
+		}
+		head, row = append(head, "motif"), append(row, reason)
 	case EndBatch:
 		name = "fin-de-lot"
 		head, row = append(head[:6:6], "lots"), append(row[:6:6], strings.Join(a.Lots, "|"))
@@ -132,6 +139,9 @@ func (m *mesBooks) puebla(a *Act) (Message, error) {
 	}
 	if a.Quantity.Unit != "" {
 		f["qty"] = map[string]any{"v": json.Number(a.Quantity.Value.String()), "u": m.plant.units[a.Quantity.Unit]}
+	}
+	if a.Wrong == noOrder {
+		f["wo"] = ""
 	}
 	switch a.Does {
 	case StartBatch:
@@ -173,17 +183,25 @@ func keyOf[K comparable](table map[K]string, code string) (K, bool) {
 
 // native is what a warehouse reports of an act, before it is folded.
 func (w *wmsBooks) native(a *Act) []Message {
-	shelf := w.store.of(w.key(a.Material, a.Lot), a.Quantity.Unit)
 	if a.Does == Recount {
+		shelf := w.store.of(w.key(a.Material, a.Lot), a.Quantity.Unit)
 		m, _ := asJSON("count", map[string]any{ // texts alone can always be written
 			"task": a.Report, "ts": a.Occurred.Format(time.RFC3339), "sku": w.goods.number(w.plant.wms(), a.Material), "lot": a.Lot,
 			"qty": a.Quantity.Value.String(), "uom": wmsUnits[a.Quantity.Unit], "bin": w.bins[a.Lot], "expected": shelf.whole().String(),
 		})
 		return []Message{m}
 	}
-	if a.Does == PutAway {
-		return []Message{w.move(a.Report, a.Occurred, a.Material, a.Lot, a.Quantity.Value.String(), a.Quantity.Unit, "PROD", a.Bin, "", wmsStatus[Quality], "PUT", "")}
+	if a.Does == TestTerminal {
+		return []Message{w.move(a.Report, a.Occurred, a.Material, a.Lot, "TEST", a.Quantity.Unit, "PROD", "PROD", "", wmsStatus[Quality], "MOV", "")}
 	}
+	if a.Does == PutAway {
+		at := a.Occurred
+		if a.Wrong == wrongClock {
+			at = at.AddDate(100, 0, 0)
+		}
+		return []Message{w.move(a.Report, at, a.Material, a.Lot, a.Quantity.Value.String(), a.Quantity.Unit, "PROD", a.Bin, "", wmsStatus[Quality], "PUT", "")}
+	}
+	shelf := w.store.of(w.key(a.Material, a.Lot), a.Quantity.Unit)
 	status := wmsStatus[shelf.main()]
 	return []Message{w.move(a.Report, a.Occurred, a.Material, a.Lot, shelf.whole().String(), shelf.unit, w.bins[a.Lot], a.Bin, status, status, "MOV", "")}
 }

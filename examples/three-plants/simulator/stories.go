@@ -19,14 +19,12 @@ func Stories() []string {
 // tellStories gives each plant its orders with a story.
 func (d *dayMaker) tellStories() {
 	early := dayBegins.Truncate(24 * time.Hour).Add(time.Duration(d.plant.opens) * time.Hour)
-	stories := []func(time.Time){d.releasedEarly, d.releasedBeforeCompletion, d.heldAgain, d.twoHolds, d.corrected, d.reversed}
+	stories := []func(time.Time){d.releasedEarly, d.releasedBeforeCompletion, d.heldAgain, d.twoHolds, d.corrected, d.reversed, d.unknownMaterial, d.closedMonth, d.lockedEarly}
 	switch d.plant.name {
 	case "graz":
-		stories = append(stories, d.threeLots, d.serialInspection, d.serialInspection, d.lockedEarly)
+		stories = append(stories, d.threeLots, d.serialInspection, d.serialInspection)
 	case "lyon":
 		stories = append(stories, d.threeLots)
-	case "puebla":
-		stories = append(stories, d.unknownMaterial, d.closedMonth)
 	}
 	for _, tell := range stories {
 		tell(early.Add(d.minutes(0, 180)))
@@ -129,48 +127,60 @@ func (d *dayMaker) recount(r *run, m *made, at time.Time, q event.Quantity) {
 	d.add(at, d.plant.wms(), Act{Does: Recount, Report: d.next("T-%06d"), Material: r.material.number, Lot: m.lot, Quantity: counted, Story: r.story})
 }
 
-// unknownMaterial is made for an hour before its master data are published.
+// unknownMaterial is made for an hour before its master data are published. Its number
+// in the warehouse is agreed later still, when quality has released it.
 func (d *dayMaker) unknownMaterial(start time.Time) {
 	const story = "unknown material"
-	m, ok := d.goods.of("P-4900")
-	if !ok {
-		return
-	}
+	m := d.goods.lateAt(d.plant.name)
 	r := d.begin(start, m, story)
-	d.produce(r, d.quantity(m), story)
-	d.produce(r, d.quantity(m), story)
+	for range 6 {
+		d.produce(r, d.quantity(m), story)
+	}
 	d.finish(r)
-	d.publish(start.Add(time.Hour), m, "2026-03-03")
+	d.publish(start.Add(90*time.Minute), m, "2026-03-03", d.plant.wms())
 	for i := range r.lots {
 		d.quality(r, &r.lots[i], r.end.Add(2*time.Hour), Act{Does: Release})
 	}
+	d.publish(r.end.Add(3*time.Hour), m, "2026-03-03", "")
 }
 
-// closedMonth is made on the last Friday of February, and reported today.
+// closedMonth is made on the last Friday of February, and reported today, when the ERP
+// has closed the month. A clerk opens it again in the afternoon, but not for Puebla.
 func (d *dayMaker) closedMonth(start time.Time) {
 	const story = "late from a closed month"
-	first := len(d.acts)
-	r := d.begin(start, d.pick(), story)
-	m := d.produce(r, d.quantity(r.material), story)
-	d.finish(r)
-	back := -4 * 24 * time.Hour
-	for i := first; i < len(d.acts); i++ {
-		d.acts[i].Occurred = d.acts[i].Occurred.Add(back)
+	first, lots := len(d.acts), 10
+	if d.plant.name == "puebla" {
+		lots = 1
 	}
-	d.quality(r, m, r.end.Add(time.Hour), Act{Does: Release})
+	r := d.begin(start, d.pick(), story)
+	for range lots {
+		d.produce(r, d.quantity(r.material), story)
+	}
+	d.finish(r)
+	for i := first; i < len(d.acts); i++ {
+		d.acts[i].Occurred = d.acts[i].Occurred.AddDate(0, 0, -4)
+	}
+	for i := range r.lots {
+		d.quality(r, &r.lots[i], r.end.Add(time.Hour), Act{Does: Release})
+	}
+	if d.plant.name != "puebla" {
+		d.add(r.end.Add(3*time.Hour), erpName, Act{Does: OpenPeriod, Period: "2026-02", Story: story})
+	}
 }
 
-// lockedEarly is an order that a clerk locks in the ERP before its last lot is made.
+// lockedEarly is an order that a clerk locks in the ERP before its last lots are made.
 func (d *dayMaker) lockedEarly(start time.Time) {
 	const story = "order locked too early"
 	r := d.begin(start, d.pick(), story)
 	d.produce(r, d.quantity(r.material), story)
 	d.add(r.end.Add(4*time.Minute), erpName, Act{Does: LockOrder, Order: r.order, Story: story})
-	d.produce(r, d.quantity(r.material), story)
+	for range 8 {
+		d.produce(r, d.quantity(r.material), story)
+	}
 	d.finish(r)
-	d.add(r.end.Add(5*time.Hour), erpName, Act{Does: UnlockOrder, Order: r.order, Story: story})
+	d.add(r.end.Add(3*time.Hour), erpName, Act{Does: UnlockOrder, Order: r.order, Story: story})
 	for i := range r.lots {
-		d.quality(r, &r.lots[i], r.end.Add(6*time.Hour), Act{Does: Release})
+		d.quality(r, &r.lots[i], r.end.Add(4*time.Hour), Act{Does: Release})
 	}
 }
 
