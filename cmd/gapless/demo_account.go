@@ -352,7 +352,7 @@ func (a *dayAccount) judge(usual bool) {
 
 func (a *dayAccount) print(w io.Writer) {
 	fmt.Fprintf(w, "\nThe day is over, after %d s.\n\n", a.Seconds)
-	fmt.Fprintf(w, "Reported   %s messages of eight systems: %s were repeated, %s were echoes of what the hub had asked for,\n           %s waited for something and went on by themselves, %d are held\n",
+	fmt.Fprintf(w, "Reported   %s messages of eight systems: %s were repeated, %s were echoes of what the hub had asked for,\n           %s were held at first, %d are held still\n",
 		count(a.Reported), count(a.Duplicates), count(a.Echoes), count(a.HeldFirst), a.Held)
 	fmt.Fprintf(w, "On record  %s messages, %s events\n", count(a.Messages), count(a.Events))
 	fmt.Fprintf(w, "Asked for  %s\n", countsText(a.Steps))

@@ -139,7 +139,10 @@ func (d *demo) play(ctx context.Context) error {
 		}
 	}
 	if d.faults == nil {
-		return nil
+		if len(d.month.last) < ofDesk {
+			return nil // a short month has no orders left for it
+		}
+		return d.desk(ctx)
 	}
 	calm()
 	if err := d.faults.stop(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/gapless/gapless/event"
@@ -16,6 +17,7 @@ type monthRun struct {
 	d      *demo
 	month  *erp.Month
 	closed []string // orders whose end was reported, in the order of that
+	last   []string // orders whose end is reported later: see endLast
 }
 
 func newMonthRun(d *demo) (*monthRun, error) {
@@ -42,8 +44,12 @@ func (m *monthRun) send(ctx context.Context) error {
 	if err := m.d.hub.command(ctx, "", append(args, reports...)...); err != nil {
 		return err
 	}
-	for _, s := range m.month.Shifts {
-		if err := m.end(ctx, s); err != nil {
+	ends := m.ends()
+	if keep := len(ends) - ofDesk; m.d.faults == nil && keep > 0 {
+		ends, m.last = ends[:keep], ends[keep:]
+	}
+	for _, order := range ends {
+		if err := m.end(ctx, order); err != nil {
 			return err
 		}
 	}
@@ -51,31 +57,55 @@ func (m *monthRun) send(ctx context.Context) error {
 	return nil
 }
 
-// end reports the end of an order the first time that it is met, and counts what all of
-// its shifts gave and took.
-func (m *monthRun) end(ctx context.Context, first erp.Shift) error {
-	if m.d.books.orders[first.Order] != nil || m.d.limit > 0 && len(m.closed) >= m.d.limit {
-		return nil
+// endLast reports the end of the orders that send has left.
+func (m *monthRun) endLast(ctx context.Context) error {
+	for _, order := range m.last {
+		if err := m.end(ctx, order); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// ends are the orders that gave anything, in the order of their first shift: the others
+// stay open.
+func (m *monthRun) ends() []string {
+	gave, all := map[string]int64{}, []string{}
+	for _, s := range m.month.Shifts {
+		if _, known := gave[s.Order]; !known {
+			all = append(all, s.Order)
+		}
+		gave[s.Order] += s.Good + s.Scrap
+	}
+	all = slices.DeleteFunc(all, func(order string) bool { return gave[order] == 0 })
+	if m.d.limit > 0 {
+		all = all[:min(m.d.limit, len(all))]
+	}
+	return all
+}
+
+// end reports the end of an order, and counts what all of its shifts gave and took.
+func (m *monthRun) end(ctx context.Context, order string) error {
 	var good, scrap int64
 	var grams event.Decimal
+	var one erp.Shift
 	for _, s := range m.month.Shifts {
-		if s.Order == first.Order {
+		if s.Order == order {
+			if one.Order == "" {
+				one = s
+			}
 			good, scrap, grams = good+s.Good, scrap+s.Scrap, grams.Add(s.Grams)
 		}
 	}
-	if good+scrap == 0 {
-		return nil // nothing came of it, and it stays open
-	}
-	account := m.d.books.order(first.Order, erp.MouldingPlant, first.Item)
-	m.d.books.use(account, first.Resin, "", grams)
+	account := m.d.books.order(order, erp.MouldingPlant, one.Item)
+	m.d.books.use(account, one.Resin, "", grams)
 	m.d.books.give(account, "", whole(good), whole(scrap), erp.Storage)
-	m.closed = append(m.closed, first.Order)
+	m.closed = append(m.closed, order)
 	err := m.d.hub.send(ctx, "moulding-mes", "order-end", map[string]any{
-		"order": first.Order, "at": m.d.today(2 * time.Hour), "outcome": "completed",
+		"order": order, "at": m.d.today(2 * time.Hour), "outcome": "completed",
 	})
 	if err != nil {
-		return fmt.Errorf("end of order %s: %w", first.Order, err)
+		return fmt.Errorf("end of order %s: %w", order, err)
 	}
 	return nil
 }
