@@ -16,19 +16,16 @@ import (
 const readLimit = 2 * time.Second
 
 // Reader runs SELECTs within one consistent view of the ledger.
-type Reader struct {
-	each    func(ctx context.Context, query string, args []any, scan func(Row) error) error
-	dialect dialect
-}
+type Reader struct{ session *session }
 
 // Query runs a SELECT and calls scan for each row.
 func (r *Reader) Query(ctx context.Context, query string, args []any, scan func(row Row) error) error {
-	return r.each(ctx, query, args, scan)
+	return r.session.each(ctx, query, args, scan)
 }
 
 // In is a condition that a column is one of many values, and its argument.
 func (r *Reader) In(column, parameter string, values []string) (condition string, arg any) {
-	return r.dialect.isIn(column, parameter), r.dialect.list(values)
+	return r.session.dialect.isIn(column, parameter), r.session.dialect.list(values)
 }
 
 // Read runs do within one consistent view of at most two seconds.
@@ -40,7 +37,7 @@ func (l *Ledger) readWithin(ctx context.Context, limit time.Duration, do func(ct
 	l.passGate()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return l.store.view(ctx, func(r *Reader) error { return do(ctx, r) })
+	return l.store.readers.view(ctx, func(on *session) error { return do(ctx, &Reader{on}) })
 }
 
 // passGate waits while the WAL starts over.
@@ -54,7 +51,7 @@ func (l *Ledger) each(ctx context.Context, query string, args []any, scan func(R
 	l.passGate()
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	return l.store.each(ctx, query, args, scan)
+	return l.store.readers.each(ctx, query, args, scan)
 }
 
 // StoredMessage is a kept version of a message and what it stands at.

@@ -7,21 +7,21 @@ import (
 	"fmt"
 )
 
-// readers are the connections that read SQLite, each with its statements prepared:
-// parsing one takes longer than most of them run. On PostgreSQL the driver does that,
-// and readers take their connections from its pool.
+// readers are the connections that only read, each with its statements prepared: parsing
+// one takes longer than most of them run.
 type readers struct {
-	db   *sql.DB
-	idle chan *session // as many as may read at the same time; nil for one that is not open yet
-	done chan struct{}
+	dialect dialect
+	db      *sql.DB
+	idle    chan *session // as many as may read at the same time; nil for one that is not open yet
+	done    chan struct{}
 }
 
 // mostStatements bounds what a reader keeps prepared: the conditions of searches make
 // ever new texts.
 const mostStatements = 256
 
-func newReaders(db *sql.DB, n int) *readers {
-	r := &readers{db: db, idle: make(chan *session, n), done: make(chan struct{})}
+func newReaders(d dialect, db *sql.DB, n int) *readers {
+	r := &readers{dialect: d, db: db, idle: make(chan *session, n), done: make(chan struct{})}
 	for range n {
 		r.idle <- nil
 	}
@@ -30,23 +30,24 @@ func newReaders(db *sql.DB, n int) *readers {
 
 var errClosed = errors.New("the ledger is closed")
 
-// take waits for a reader that is free.
-func (r *readers) take(ctx context.Context) (*session, error) {
+// take waits for a reader that is free. Fresh tells that it was just opened: one that was
+// used before may have lost its server meanwhile.
+func (r *readers) take(ctx context.Context) (s *session, fresh bool, err error) {
 	select {
 	case <-r.done:
-		return nil, errClosed
+		return nil, false, errClosed
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, false, ctx.Err()
 	case s := <-r.idle:
 		if s != nil {
-			return s, nil
+			return s, false, nil
 		}
 		conn, err := r.db.Conn(ctx)
 		if err != nil {
 			r.idle <- nil
-			return nil, err
+			return nil, false, fmt.Errorf("take a connection: %w", err)
 		}
-		return &session{dialect: sqlite3, conn: conn, statements: map[string]*sql.Stmt{}}, nil
+		return &session{dialect: r.dialect, reading: true, conn: conn, statements: map[string]*sql.Stmt{}}, true, nil
 	}
 }
 
@@ -69,73 +70,49 @@ func (r *readers) close() {
 	}
 }
 
-// view runs do within one consistent view of the database.
-func (s *store) view(ctx context.Context, do func(*Reader) error) error {
-	if s.readers != nil {
-		return s.readers.view(ctx, func(on *session) error { return do(&Reader{each: on.each, dialect: s.dialect}) })
-	}
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead})
-	if err != nil {
-		return fmt.Errorf("ledger.Read: %w", err)
-	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
-	return do(&Reader{each: eachOf(tx), dialect: s.dialect})
-}
-
-// each reads rows outside any view.
-func (s *store) each(ctx context.Context, query string, args []any, scan func(Row) error) error {
-	if s.readers != nil {
-		return s.readers.each(ctx, query, args, scan)
-	}
-	return eachOf(s.read)(ctx, query, args, scan)
-}
-
-// eachOf runs queries by database/sql.
-func eachOf(on interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-},
-) func(ctx context.Context, query string, args []any, scan func(Row) error) error {
-	return func(ctx context.Context, query string, args []any, scan func(Row) error) error {
-		rows, err := on.QueryContext(ctx, query, args...)
-		if err != nil {
-			return fmt.Errorf("%.60q: %w", query, err)
-		}
-		return scanAll(rows, scan)
-	}
-}
-
 // view runs do within one consistent view.
 func (r *readers) view(ctx context.Context, do func(*session) error) error {
-	s, err := r.take(ctx)
-	if err != nil {
-		return err
-	}
-	if _, err := s.conn.ExecContext(ctx, "begin"); err != nil {
-		r.give(s, true)
-		return fmt.Errorf("begin to read: %w", err)
-	}
-	broken := true // also where do panics
-	defer func() {
-		if !broken {
-			_, err := s.conn.ExecContext(context.WithoutCancel(ctx), "rollback") // nothing was written
-			broken = err != nil
+	for {
+		s, fresh, err := r.take(ctx)
+		if err != nil {
+			return err
 		}
-		r.give(s, broken)
-	}()
-	err = do(s)
-	broken = false
+		if err := s.begin(ctx); err != nil {
+			if r.give(s, true); fresh || ctx.Err() != nil {
+				return fmt.Errorf("begin to read: %w", err)
+			}
+			continue
+		}
+		return r.within(ctx, s, do)
+	}
+}
+
+// within runs do on a reader that has begun to read, and gives the reader back.
+func (r *readers) within(ctx context.Context, s *session, do func(*session) error) error {
+	broken := true // also where do panics
+	defer func() { r.give(s, broken) }()
+	err := do(s)
+	_, failed := s.conn.ExecContext(context.WithoutCancel(ctx), "rollback") // nothing was written
+	broken = failed != nil
 	return err
 }
 
 // each reads rows outside any view.
 func (r *readers) each(ctx context.Context, query string, args []any, scan func(Row) error) error {
-	s, err := r.take(ctx)
-	if err != nil {
-		return err
+	for {
+		s, fresh, err := r.take(ctx)
+		if err != nil {
+			return err
+		}
+		found := false
+		broken := true // also where scan panics
+		func() {
+			defer func() { r.give(s, broken) }()
+			err = s.each(ctx, query, args, func(row Row) error { found = true; return scan(row) })
+			broken = err != nil // a context that ended in a query may have taken the connection with it
+		}()
+		if err == nil || fresh || found || ctx.Err() != nil {
+			return err
+		}
 	}
-	broken := true
-	defer func() { r.give(s, broken) }()
-	err = s.each(ctx, query, args, scan)
-	broken = false
-	return err
 }

@@ -49,7 +49,7 @@ func (d *demo) desk(ctx context.Context) error {
 		return err
 	}
 	d.say("the clerk has closed the period of today, and %d orders end", ofDesk)
-	if err := d.settle(ctx); err != nil {
+	if err := d.attempted(ctx); err != nil {
 		return err
 	}
 	g, err := d.theGroup(ctx)
@@ -65,6 +65,9 @@ func (d *demo) desk(ctx context.Context) error {
 		if err := d.resumeGroup(ctx, g, first); err != nil {
 			return err
 		}
+	}
+	if err := d.settle(ctx); err != nil {
+		return err
 	}
 	left, err := d.groups(ctx)
 	if err == nil && len(left) > 0 {
@@ -89,6 +92,17 @@ func (d *demo) groups(ctx context.Context) ([]group, error) {
 	return queue.Groups, err
 }
 
+// countOf is how many a group has at the moment.
+func (d *demo) countOf(ctx context.Context, g group) (int64, error) {
+	all, err := d.groups(ctx)
+	for _, x := range all {
+		if x.Group == g.Group {
+			return x.Count, err
+		}
+	}
+	return 0, err
+}
+
 // theGroup is the one line that the queue must have now.
 func (d *demo) theGroup(ctx context.Context) (group, error) {
 	all, err := d.groups(ctx)
@@ -103,11 +117,9 @@ func (d *demo) theGroup(ctx context.Context) (group, error) {
 
 // resumeGroup lets the first of a group go on, or all, and waits until they are posted.
 func (d *demo) resumeGroup(ctx context.Context, g group, first int) error {
-	before := int64(0)
-	if all, err := d.groups(ctx); err != nil {
+	before, err := d.countOf(ctx, g)
+	if err != nil {
 		return err
-	} else if len(all) > 0 {
-		before = all[0].Count
 	}
 	asked := map[string]any{"group": g.Group, "why": "the period is open again"}
 	if first > 0 {
@@ -129,18 +141,37 @@ func (d *demo) resumeGroup(ctx context.Context, g group, first int) error {
 			return err
 		}
 	}
-	if err := d.settle(ctx); err != nil {
+	if err := d.attempted(ctx); err != nil {
 		return err
 	}
-	left := int64(0)
-	if all, err := d.groups(ctx); err != nil {
+	left, err := d.countOf(ctx, g)
+	if err != nil {
 		return err
-	} else if len(all) > 0 {
-		left = all[0].Count
 	}
 	d.say("the operator has let %d of %d go on: %d resumed, %d are left", b.Members, before, b.Outcomes["resumed"], left)
 	if b.Outcomes["resumed"] != b.Members || left != before-b.Members {
 		return fmt.Errorf("of %d members %v, and %d of %d are left", b.Members, b.Outcomes, left, before)
+	}
+	return nil
+}
+
+// attempted waits until nothing can go on by itself: what waits, waits for something that
+// was refused.
+func (d *demo) attempted(ctx context.Context) error {
+	for began, quiet := time.Now(), 0; quiet < 3; quiet++ {
+		if time.Since(began) > standstill {
+			return errors.Join(fmt.Errorf("postings are under way for %s", standstill), d.listOpen(ctx))
+		}
+		if err := pause(ctx, 500*time.Millisecond); err != nil {
+			return err
+		}
+		var a account
+		if err := d.hub.get(ctx, "/v1/account", nil, &a); err != nil {
+			return err
+		}
+		if a.steps("due", "sent", "accepted", "unknown") > 0 {
+			quiet = -1
+		}
 	}
 	return nil
 }
