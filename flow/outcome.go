@@ -93,6 +93,9 @@ func (f *Flow) outcomeEntry(ctx context.Context, a arrival, step *ledger.Step, n
 	}
 	p.e.Settlements = []ledger.Settlement{settlement}
 	var err error
+	if p.e.Groups, err = f.materialGroups(ctx, step.Plant, refsOfStep(step)); err != nil {
+		return nil, err
+	}
 	p.e.Undoes, err = f.echoes(ctx, step.Plant, &settlement)
 	return p.e, err
 }

@@ -137,6 +137,8 @@ type Group struct {
 	Count          int64
 	Oldest, Newest time.Time
 	Deadline       time.Time        // the nearest; zero: none
+	Warned         int64            // of them, those that were warned of or have gone to another owner
+	Escalated      int64            // those that have gone to another owner
 	Owners         []string         // assignees and owner groups, at most two named
 	Objects        map[string]int64 // different objects by kind: of commands their own, of messages all that are known
 	Amounts        []Amount         // sums of what is at stake, exact
@@ -292,13 +294,13 @@ func compareDeadlines(a, b time.Time) int {
 }
 
 func (r *Reader) groups(ctx context.Context, c *conditions, groups map[Cause]*Group) error {
-	query := "select " + causeColumns + ", min(x.class), count(*), min(x.raised), max(x.raised), coalesce(min(nullif(x.deadline, 0)), 0), min(" + ownerOf + "), max(" + ownerOf + ")" +
+	query := "select " + causeColumns + ", min(x.class), count(*), min(x.raised), max(x.raised), coalesce(min(nullif(x.deadline, 0)), 0), min(" + ownerOf + "), max(" + ownerOf + "), count(*) filter (where x.stage >= 1), count(*) filter (where x.stage > 1)" +
 		deskFrom + c.where() + " group by 1, 2, 3, 4, 5"
 	return r.Query(ctx, query, c.args, func(row Row) error {
 		g := &Group{Objects: map[string]int64{}}
 		var oldest, newest, deadline int64
 		var first, last string
-		if err := row.Scan(&g.Plant, &g.System, &g.About, &g.Name, &g.Reason, &g.Class, &g.Count, &oldest, &newest, &deadline, &first, &last); err != nil {
+		if err := row.Scan(&g.Plant, &g.System, &g.About, &g.Name, &g.Reason, &g.Class, &g.Count, &oldest, &newest, &deadline, &first, &last, &g.Warned, &g.Escalated); err != nil {
 			return err
 		}
 		g.Oldest, g.Newest, g.Deadline = fromMicros(oldest), fromMicros(newest), fromMicros(deadline)
@@ -364,7 +366,7 @@ func addAmount(all []Amount, a Amount) []Amount {
 	return append(all, a)
 }
 
-const deskQuery = "select x.message, x.version, x.plant, x.system, x.name, x.state, x.reason, x.field, x.ref, x.detail, x.owner, x.raised, x.deadline, x.ended, x.resolution, x.about" + deskFrom
+const deskQuery = "select x.message, x.version, x.plant, x.system, x.name, x.state, x.reason, x.field, x.ref, x.detail, x.owner, x.raised, x.deadline, x.ended, x.resolution, x.about, x.stage" + deskFrom
 
 // Desk lists the exceptions that a filter chooses; more says that there are others
 // behind them.

@@ -59,9 +59,12 @@ func (t *transaction) counted(plant, reason any) *ExceptionCount {
 // endException ends open exceptions by an update that takes $1 and $2 as state and time,
 // and counts those that it ends.
 func (t *transaction) endException(ctx context.Context, state, by, where string, args ...any) error {
-	return t.each(ctx, "update exceptions set state = $1, ended = $2, resolution = $3 where "+where+" and state = 'open' returning plant, reason", args, func(r Row) error {
-		var plant, reason string
-		err := r.Scan(&plant, &reason)
+	return t.each(ctx, "update exceptions set state = $1, ended = $2, resolution = $3 where "+where+" and state = 'open' returning plant, reason, message, version, raised", args, func(r Row) error {
+		var plant, reason, message string
+		var version int
+		var raised int64
+		err := r.Scan(&plant, &reason, &message, &version, &raised)
+		t.endMoments(message, version)
 		t.counted(plant, reason).ended(state, by)
 		return err
 	})
