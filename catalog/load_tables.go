@@ -175,8 +175,7 @@ func (l *loader) reasonOrClass(d *document, at, reason, class string) {
 	if reason != "" && fault.ByCode(reason) == nil {
 		l.errorAt(d, at+".reason", "Write a code of docs/reasons.md.", "%.80q is no reason", reason)
 	}
-	classes := []fault.Class{fault.Heals, fault.Data, fault.Business, fault.Definition, fault.Operations}
-	if class != "" && !slices.Contains(classes, fault.Class(class)) {
+	if class != "" && !slices.Contains(fault.Classes(), fault.Class(class)) {
 		l.errorAt(d, at+".class", "Write heals, data, business, definition or operations.", "%.40q is no class of reasons", class)
 	}
 }

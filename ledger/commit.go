@@ -272,7 +272,7 @@ func (t *transaction) perform(ctx context.Context, it *item) error {
 	at := f.tick(t.now)
 	err := it.act.write(ctx, t.session, fromMicros(at))
 	switch {
-	case err == nil:
+	case err == nil && it.act.row.Act != "": // what nobody decided is on record as a row alone
 		t.addActAt(f, it.act.row, at)
 	case fault.Of(err) != nil:
 		it.err, err = err, nil
@@ -455,7 +455,7 @@ func (t *transaction) resolve(f *feed, m *keyed, by string, version int, resolut
 	at := t.addAct(f, Act{Plant: m.Plant, Principal: by, Act: "exception.resolved", Subject: id, Detail: resolution})
 	if row, ok := t.raised[id]; ok { // by an earlier entry of this commit
 		row[exceptionState], row[exceptionEnded], row[exceptionResolution] = DeskResolved, at, resolution
-		t.counted(row[exceptionPlant], row[exceptionReason]).ended(DeskResolved, by)
+		t.countEnded(row, DeskResolved, by, at)
 	}
 	t.ended = append(t.ended, ended{message: m.Key(), version: version, state: DeskResolved, by: by, resolution: resolution, at: at})
 }

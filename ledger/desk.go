@@ -201,8 +201,8 @@ func (l *Ledger) conditions(f *DeskFilter) (*conditions, error) {
 	default:
 		return nil, fault.New("ledger.Desk", fault.InvalidRequest, "state", "%.40q; give one of %s", f.State, strings.Join(DeskStates(), ", "))
 	}
-	if g := f.Cause; g != nil {
-		c.add("x.plant = ? and x.system = ? and x.about = ? and x.name = ? and x.reason = ?", g.Plant, g.System, g.About, g.Name, g.Reason)
+	if f.Cause != nil {
+		c.cause(f.Cause)
 	}
 	if f.Plants != nil {
 		c.list("x.plant", f.Plants)
@@ -221,6 +221,11 @@ func (l *Ledger) conditions(f *DeskFilter) (*conditions, error) {
 		c.add("x.raised < ?", micros(f.To))
 	}
 	return c, c.addText(f.Text)
+}
+
+// cause adds that an exception is of a group.
+func (c *conditions) cause(g *Cause) {
+	c.add("x.plant = ? and x.system = ? and x.about = ? and x.name = ? and x.reason = ?", g.Plant, g.System, g.About, g.Name, g.Reason)
 }
 
 // DeskWords is how many words one search may have.
@@ -259,8 +264,13 @@ func (l *Ledger) Groups(ctx context.Context, f DeskFilter) ([]Group, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l.groupsBy(ctx, c)
+}
+
+// groupsBy are the groups of what conditions choose.
+func (l *Ledger) groupsBy(ctx context.Context, c *conditions) ([]Group, error) {
 	groups := map[Cause]*Group{}
-	err = l.Read(ctx, func(ctx context.Context, r *Reader) error {
+	err := l.Read(ctx, func(ctx context.Context, r *Reader) error {
 		if err := r.groups(ctx, c, groups); err != nil {
 			return err
 		}

@@ -303,7 +303,7 @@ func (t *transaction) endStep(f *feed, principal string, end StepEnd) {
 	for id, row := range t.raised {
 		if row[0] == end.Step && row[exceptionAbout] == aboutStep && row[exceptionState] == DeskOpen {
 			row[exceptionState], row[exceptionEnded], row[exceptionResolution] = state, at, end.Resolution
-			t.counted(row[exceptionPlant], row[exceptionReason]).ended(state, principal)
+			t.countEnded(row, state, principal, at)
 			delete(t.waits, id)
 		}
 	}

@@ -88,9 +88,18 @@ var (
 		columns:  concat(texts("transaction_id", "name", "cause", "plant"), numbers("due"), texts("state")),
 		conflict: "on conflict (transaction_id, name, cause) do update set state = excluded.state",
 	}
-	momentsTable = &table{name: "moments", columns: momentTable, conflict: "on conflict do nothing"}
-	passedTable  = &table{name: "moments", columns: momentTable, conflict: "on conflict (message, version, n) do update set passed = excluded.passed"}
-	timersTable  = &table{
+	momentsTable     = &table{name: "moments", columns: momentTable, conflict: "on conflict do nothing"}
+	passedTable      = &table{name: "moments", columns: momentTable, conflict: "on conflict (message, version, n) do update set passed = excluded.passed"}
+	alertGroupsTable = &table{
+		name:     "alert_groups",
+		columns:  concat(texts("plant", "system", "about", "name", "reason"), numbers("stage", "started", "told", "emptied")),
+		conflict: "on conflict (plant, system, about, name, reason, stage) do update set started = excluded.started, told = excluded.told, emptied = excluded.emptied",
+	}
+	alertsTable     = &table{name: "alerts", columns: concat(texts("id", "plant", "kind"), numbers("decided"), blobs("notice")), conflict: "on conflict do nothing"}
+	alertSendsTable = &table{
+		name: "alert_sends", columns: concat(texts("channel", "alert", "state", "bundle"), numbers("attempts", "due"), texts("words"), numbers("changed")), conflict: "on conflict do nothing",
+	}
+	timersTable = &table{
 		name: "timers", columns: concat(texts("kind", "about", "transaction_id", "name", "cause", "plant"), numbers("due")), conflict: "on conflict do nothing",
 	}
 	stepMembersTable = &table{name: "step_members", columns: texts("statement", "step"), conflict: "on conflict do nothing"}
@@ -144,6 +153,7 @@ const (
 	exceptionPlant      = 2
 	exceptionState      = 5
 	exceptionReason     = 6
+	exceptionRaised     = 12
 	exceptionEnded      = 14
 	exceptionResolution = 15
 	exceptionAbout      = 16

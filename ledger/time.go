@@ -267,7 +267,7 @@ func (t *transaction) endLate(ctx context.Context) error {
 		at := t.addAct(c.feed, Act{Plant: c.feed.plant, Principal: c.principal, Act: "exception.resolved", Subject: lateSubject(is, key), Detail: resolution})
 		if fresh {
 			row[exceptionState], row[exceptionEnded], row[exceptionResolution] = DeskResolved, at, resolution
-			t.counted(row[exceptionPlant], row[exceptionReason]).ended(DeskResolved, c.principal)
+			t.countEnded(row, DeskResolved, c.principal, at)
 			continue
 		}
 		if err := t.endException(ctx, DeskResolved, c.principal, "message = $4 and version = 0", DeskResolved, at, resolution, key); err != nil {
