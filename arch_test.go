@@ -66,7 +66,7 @@ var technologies = map[string]struct {
 	"github.com/redpanda-data/benthos/v4":   {[]string{"mapping"}, "the mapping language is one package's choice"},
 	"cel.dev/cel-go":                        {[]string{"policy"}, "the policy language is one package's choice"},
 	"github.com/santhosh-tekuri/jsonschema": {[]string{"catalog"}, "schemas are validated by the contract"},
-	"github.com/wneessen/go-mail":          {[]string{"alert"}, "e-mail leaves by one channel"},
+	"github.com/wneessen/go-mail":           {[]string{"alert"}, "e-mail leaves by one channel"},
 	"github.com/xuri/excelize/v2":           {[]string{"format", "examples/moulding-plant"}, "file formats are read in one place"},
 	"github.com/spf13/cobra":                {[]string{"cmd/gapless"}, "the command line decides nothing"},
 	"github.com/quagmt/udecimal":            {[]string{"event", "policy"}, "decimals are event.Decimal"},

@@ -137,8 +137,14 @@ func (m *Message) Text() string {
 func (n *Notice) write(b *strings.Builder) {
 	b.WriteString(n.headline() + "\n")
 	for _, part := range []struct{ label, text string }{
-		{"at stake", n.Effect}, {"what to do", n.Remedy}, {"for", strings.Join(n.Owners, ", ")}, {"since", n.Since}, {"until", n.Deadline},
-		{"group", n.Group}, {"open it", n.Link}, {"alert", n.ID},
+		{"at stake", n.Effect},
+		{"what to do", n.Remedy},
+		{"for", strings.Join(n.Owners, ", ")},
+		{"since", n.Since},
+		{"until", n.Deadline},
+		{"group", n.Group},
+		{"open it", n.Link},
+		{"alert", n.ID},
 	} {
 		if part.text != "" {
 			fmt.Fprintf(b, "  %s: %s\n", part.label, line(part.text))

@@ -23,10 +23,10 @@ import (
 
 // A Config is the file that says who is told what, and how.
 type Config struct {
-	Link     string                   `yaml:"link"`  // address that opens a group, with {group} in it; "" tells the command that does
-	Quiet    string                   `yaml:"quiet"` // a group has ended once nothing of it has stood for so long; default 15m
-	Channels map[string]ChannelConfig `yaml:"channels"`
-	Routes   []Route                  `yaml:"routes"`
+	Link     string                    `yaml:"link"`  // address that opens a group, with {group} in it; "" tells the command that does
+	Quiet    string                    `yaml:"quiet"` // a group has ended once nothing of it has stood for so long; default 15m
+	Channels map[string]*ChannelConfig `yaml:"channels"`
+	Routes   []Route                   `yaml:"routes"`
 }
 
 // A ChannelConfig is one channel.
@@ -75,8 +75,8 @@ type Outlets struct {
 }
 
 // Open reads a configuration and makes its channels. Secret gives what a reference
-// stands for. The error names everything that is wrong; it holds no secret.
-func Open(file []byte, secret func(catalog.SecretRef) (string, error)) (*Outlets, error) {
+// stands for, and now the present. The error names everything that is wrong; it holds no secret.
+func Open(file []byte, secret func(catalog.SecretRef) (string, error), now func() time.Time) (*Outlets, error) {
 	var c Config
 	decoder := yaml.NewDecoder(bytes.NewReader(file))
 	decoder.KnownFields(true)
@@ -86,7 +86,7 @@ func Open(file []byte, secret func(catalog.SecretRef) (string, error)) (*Outlets
 	o := &Outlets{link: c.Link, channels: map[string]Channel{}, routes: c.Routes, quiet: defaultQuiet}
 	faults := []error{o.readTimes(&c), c.checkRoutes()}
 	for _, name := range slices.Sorted(maps.Keys(c.Channels)) {
-		channel, err := c.Channels[name].open(secret)
+		channel, err := c.Channels[name].open(secret, now)
 		if err == nil && !channelName.MatchString(name) {
 			err = errors.New("a name has letters, digits and hyphens")
 		}
@@ -196,7 +196,10 @@ func (r *Route) takes(n *Notice) bool {
 }
 
 // open makes a channel.
-func (c ChannelConfig) open(secret func(catalog.SecretRef) (string, error)) (Channel, error) {
+func (c *ChannelConfig) open(secret func(catalog.SecretRef) (string, error), now func() time.Time) (Channel, error) {
+	if c == nil {
+		return nil, errors.New("nothing is said of it")
+	}
 	timeout := defaultTimeout
 	if c.Timeout != "" {
 		var err error
@@ -208,7 +211,7 @@ func (c ChannelConfig) open(secret func(catalog.SecretRef) (string, error)) (Cha
 	case "file":
 		return newFile(c)
 	case "webhook":
-		return newWebhook(c, timeout, secret)
+		return newWebhook(c, timeout, secret, now)
 	case "smtp":
 		return newSMTP(c, timeout, secret)
 	}

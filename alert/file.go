@@ -16,7 +16,7 @@ type file struct {
 	mu   sync.Mutex
 }
 
-func newFile(c ChannelConfig) (*file, error) {
+func newFile(c *ChannelConfig) (*file, error) {
 	if c.Path == "" {
 		return nil, errors.New("path is missing: name the file")
 	}

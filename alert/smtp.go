@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/wneessen/go-mail"
@@ -16,13 +18,14 @@ import (
 
 // A smtp sends what is told as e-mail in plain text.
 type smtp struct {
-	config  ChannelConfig
+	config  *ChannelConfig
 	host    string
 	options []mail.Option
+	secure  *tls.Dialer // where TLS begins with the first byte; else nil
 	wait    time.Duration
 }
 
-func newSMTP(c ChannelConfig, timeout time.Duration, secret func(catalog.SecretRef) (string, error)) (*smtp, error) {
+func newSMTP(c *ChannelConfig, timeout time.Duration, secret func(catalog.SecretRef) (string, error)) (*smtp, error) {
 	host, text, err := net.SplitHostPort(c.Server)
 	port, wrong := strconv.Atoi(text)
 	switch {
@@ -41,13 +44,13 @@ func newSMTP(c ChannelConfig, timeout time.Duration, secret func(catalog.SecretR
 		return nil, err
 	}
 	s := &smtp{config: c, host: host, wait: timeout}
-	s.options = []mail.Option{
-		mail.WithPort(port), mail.WithTimeout(timeout), mail.WithTLSConfig(&tls.Config{ServerName: host, RootCAs: roots, MinVersion: tls.VersionTLS12}),
-	}
+	config := &tls.Config{ServerName: host, RootCAs: roots, MinVersion: tls.VersionTLS12}
+	s.options = []mail.Option{mail.WithPort(port), mail.WithTimeout(timeout), mail.WithTLSConfig(config)}
 	switch c.TLS {
 	case "", "starttls":
 		s.options = append(s.options, mail.WithTLSPolicy(mail.TLSMandatory))
 	case "tls":
+		s.secure = &tls.Dialer{Config: config}
 		s.options = append(s.options, mail.WithSSL())
 	case "none":
 		if !onThisMachine(host) {
@@ -62,10 +65,19 @@ func newSMTP(c ChannelConfig, timeout time.Duration, secret func(catalog.SecretR
 		if err != nil {
 			return nil, err
 		}
-		s.options = append(s.options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(c.User), mail.WithPassword(password))
+		s.options = append(s.options, mail.WithSMTPAuth(s.mechanism()), mail.WithUsername(c.User), mail.WithPassword(password))
 	}
 	_, err = mail.NewClient(host, s.options...)
 	return s, err
+}
+
+// mechanism is how the hub says who it is: the best that the server offers. Where TLS
+// begins with the first byte the library does not see that it is there, and is told.
+func (s *smtp) mechanism() mail.SMTPAuthType {
+	if s.secure != nil {
+		return mail.SMTPAuthPlain
+	}
+	return mail.SMTPAuthAutoDiscover
 }
 
 // Send hands the message to the server, which has taken it when there is no error.
@@ -80,12 +92,50 @@ func (s *smtp) Send(ctx context.Context, m *Message) error {
 	letter.SetMessageIDWithValue(m.ID + "@gapless") // the same for every try
 	letter.SetGenHeader(mail.Header("Auto-Submitted"), "auto-generated")
 	letter.SetBodyString(mail.TypeTextPlain, m.Text())
-	client, err := mail.NewClient(s.host, s.options...)
+	dialed := &dialer{secure: s.secure}
+	defer dialed.close() // the library leaves a connection open on which nothing could be sent
+	client, err := mail.NewClient(s.host, append(slices.Clone(s.options), mail.WithDialContextFunc(dialed.dial))...)
 	if err != nil {
 		return fmt.Errorf("alert.smtp: %w", err)
 	}
+	defer context.AfterFunc(ctx, dialed.close)()
 	if err := client.DialAndSendWithContext(ctx, letter); err != nil {
 		return fmt.Errorf("alert.smtp: %s: %w", s.host, err)
 	}
 	return nil
+}
+
+// A dialer makes the connection of one message, and ends it whatever became of that.
+type dialer struct {
+	secure *tls.Dialer
+	mu     sync.Mutex
+	conn   net.Conn
+	closed bool
+}
+
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	connect := (&net.Dialer{}).DialContext
+	if d.secure != nil {
+		connect = d.secure.DialContext
+	}
+	conn, err := connect(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil, errors.Join(net.ErrClosed, conn.Close())
+	}
+	d.conn = conn
+	return conn, nil
+}
+
+func (d *dialer) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	if d.conn != nil {
+		_ = d.conn.Close() // it has ended already where the message was taken
+	}
 }

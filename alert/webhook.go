@@ -36,12 +36,13 @@ type webhook struct {
 	secret []byte
 	client *http.Client
 	wait   time.Duration
+	now    func() time.Time
 }
 
 // answerLimit is how much of an answer is read, in bytes.
 const answerLimit = 4 << 10
 
-func newWebhook(c ChannelConfig, timeout time.Duration, secret func(catalog.SecretRef) (string, error)) (*webhook, error) {
+func newWebhook(c *ChannelConfig, timeout time.Duration, secret func(catalog.SecretRef) (string, error), now func() time.Time) (*webhook, error) {
 	u, err := url.Parse(c.URL)
 	switch {
 	case err != nil || u.Host == "":
@@ -59,7 +60,7 @@ func newWebhook(c ChannelConfig, timeout time.Duration, secret func(catalog.Secr
 	if err != nil {
 		return nil, err
 	}
-	w := &webhook{url: c.URL, host: u.Host, secret: []byte(key), wait: timeout}
+	w := &webhook{url: c.URL, host: u.Host, secret: []byte(key), wait: timeout, now: now}
 	w.client = &http.Client{
 		Transport:     guard.NewTransport(roots),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // what is told is for this receiver alone
@@ -100,7 +101,7 @@ func (w *webhook) Send(ctx context.Context, m *Message) error {
 	if err != nil {
 		return fmt.Errorf("alert.webhook: %w", err)
 	}
-	leave := &guard.Leave{Check: func(time.Time) error { return ctx.Err() }, Now: time.Now}
+	leave := &guard.Leave{Check: func(time.Time) error { return ctx.Err() }, Now: w.now}
 	r, err := http.NewRequestWithContext(leave.Trace(ctx), http.MethodPost, w.url, bytes.NewReader(body))
 	if err != nil {
 		return w.failed(err)
@@ -108,7 +109,7 @@ func (w *webhook) Send(ctx context.Context, m *Message) error {
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "gapless")
 	r.Header.Set(MessageHeader, m.ID)
-	r.Header.Set(SignatureHeader, Sign(w.secret, body, time.Now()))
+	r.Header.Set(SignatureHeader, Sign(w.secret, body, w.now()))
 	answer, err := w.client.Do(r)
 	if err != nil {
 		return w.failed(err)
@@ -125,8 +126,7 @@ func (w *webhook) Send(ctx context.Context, m *Message) error {
 
 // failed is an error without the address.
 func (w *webhook) failed(err error) error {
-	var about *url.Error
-	if errors.As(err, &about) {
+	if about, ok := errors.AsType[*url.Error](err); ok {
 		err = about.Err
 	}
 	return fmt.Errorf("alert.webhook: %s: %w", w.host, err)

@@ -228,10 +228,10 @@ func momentViews(all []ledger.Moment) []MomentView {
 
 // stageView is how far the time of an exception has come.
 func stageView(stage int) string {
-	switch {
-	case stage == 0:
+	switch stage {
+	case 0:
 		return ""
-	case stage == ledger.StageWarned:
+	case ledger.StageWarned:
 		return "warned"
 	}
 	return "escalated"

@@ -42,20 +42,20 @@ func (m *ledgerMetrics) collectAlerts(ctx context.Context, to chan<- prometheus.
 	gauge := func(desc *prometheus.Desc, n int64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(n), labels...) //nolint:forbidigo // Prometheus knows no other number
 	}
-	failed := func(desc *prometheus.Desc, what string, err error) {
-		m.log.WarnContext(ctx, what, slog.Any("error", err))
+	failed := func(desc *prometheus.Desc, err error) {
+		m.log.WarnContext(ctx, "alerts and stages of exceptions cannot be counted", slog.Any("error", err))
 		to <- prometheus.NewInvalidMetric(desc, err)
 	}
 	waiting, err := m.ledger.AlertsWaiting(ctx)
 	if err != nil {
-		failed(m.alerts.waiting, "alerts cannot be counted", err)
+		failed(m.alerts.waiting, err)
 	}
 	for channel, n := range waiting {
 		gauge(m.alerts.waiting, n, channel)
 	}
 	series, err := m.ledger.AlertCounts(ctx)
 	if err != nil {
-		failed(m.alerts.stage, "stages of exceptions cannot be counted", err)
+		failed(m.alerts.stage, err)
 	}
 	stages := map[stageKey]int64{}
 	for s, n := range series {

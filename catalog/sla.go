@@ -28,7 +28,7 @@ type SLA struct {
 	Counts   string       `yaml:"counts"`   // "time", which is the default, or "working": only while the plant works
 
 	within, warn time.Duration
-	share        bool // warn is hundredths of within
+	share        int // warn is so many hundredths of within; 0: it is a time
 }
 
 // An Escalation hands what is late to another group.
@@ -71,8 +71,8 @@ func (s *SLA) Term(p *Plant, from time.Time) Term {
 	}
 	t := Term{Until: s.after(p, from, s.within)}
 	warn := s.warn
-	if s.share {
-		warn = s.within / 100 * s.warn
+	if s.share > 0 {
+		warn = s.within * time.Duration(s.share) / 100
 	}
 	if warn > 0 {
 		t.Warn = s.after(p, from, s.within-warn)
@@ -256,7 +256,7 @@ func (l *loader) readWarn(d *document, at string, s *SLA) {
 		if err != nil || percent < 1 || percent > 99 {
 			l.errorAt(d, at, "Write 1% to 99%.", "%.40q is no share of the time", s.Warn)
 		}
-		s.warn, s.share = time.Duration(percent), true
+		s.share = percent
 		return
 	}
 	s.warn = l.span(d, at, s.Warn)
@@ -285,13 +285,12 @@ func (l *loader) plannedSLAs() {
 			l.errorAt(x.doc, x.at+".plan", "Write the plan, or correct the name.", "plan %.80q is not in the catalog, or not in order", s.Plan)
 			continue
 		}
-		def, planned := plan.Definition(), time.Duration(0)
+		def, planned := plan.Definition(), time.Duration(-1) // of an expectation it is always said there
 		if s.Reaction != "" {
 			_, ok = def.Reactions[s.Reaction]
 			planned = plan.Within(s.Reaction)
 		} else {
 			_, ok = def.Expect[s.Expect]
-			planned = -1 // always said there
 		}
 		switch {
 		case !ok:
@@ -302,7 +301,7 @@ func (l *loader) plannedSLAs() {
 			l.errorAt(x.doc, x.at+".within", "Take it out, or name the plant where it is otherwise.", "plan %s says already how long %s may take", s.Plan, s.Reaction)
 		case s.within == 0 && planned == 0:
 			l.errorAt(x.doc, x.at, "Say within here or in the plan.", "nothing says how long %s of plan %s may take", s.Reaction, s.Plan)
-		case s.within == 0 && planned > 0 && !s.share && s.warn >= planned:
+		case s.within == 0 && planned > 0 && s.warn >= planned:
 			l.errorAt(x.doc, x.at+".warn", "Warn before the deadline, and not before it begins to count.", "%s is not less than %s", s.Warn, planned)
 		}
 	}

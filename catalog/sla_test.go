@@ -79,7 +79,7 @@ func TestTheMostSpecificSLACounts(t *testing.T) {
 			t.Errorf("%s at %s for %s: %s, want %s", test.reason.Code, test.plant, test.owner, got, test.want)
 		}
 	}
-	if s := c.ReactionSLA("lot-to-stock", "receive", "wien"); s.within != 5*time.Minute || !s.share || s.Counts != "" {
+	if s := c.ReactionSLA("lot-to-stock", "receive", "wien"); s.within != 5*time.Minute || s.share != 20 || s.Counts != "" {
 		t.Errorf("with the time of the plan: %+v", s)
 	}
 	if s := c.ReactionSLA("lot-to-stock", "receive", "graz"); s.within != 30*time.Minute || s.Counts != countsWorking {
@@ -108,7 +108,7 @@ func TestTermsCountTimeOrWorkingTime(t *testing.T) {
 			Until: moment(t, "2026-03-07T06:00:00+01:00"), Warn: moment(t, "2026-03-07T04:00:00+01:00"),
 			Handed: []Handed{{moment(t, "2026-03-07T07:00:00+01:00"), "heads"}, {moment(t, "2026-03-07T16:00:00+01:00"), "plant manager"}},
 		}},
-		"working time": {SLA{Counts: countsWorking, within: 10 * time.Hour, warn: 20, share: true, Escalate: escalate}, p, Term{
+		"working time": {SLA{Counts: countsWorking, within: 10 * time.Hour, share: 20, Escalate: escalate}, p, Term{
 			Until: moment(t, "2026-03-07T06:00:00+01:00"), Warn: moment(t, "2026-03-07T04:00:00+01:00"),
 			Handed: []Handed{{moment(t, "2026-03-09T15:00:00+01:00"), "heads"}, {moment(t, "2026-03-10T00:00:00+01:00"), "plant manager"}},
 		}},

@@ -29,7 +29,7 @@ func (p *Plant) readWorking() []fieldFault {
 			faults = append(faults, fieldFault{fmt.Sprintf("holidays[%d].day", i), fmt.Sprintf("%.80q is no day", h.Day), "Write it like 2026-12-25."})
 		}
 		if p.holidays[h.Day] {
-			faults = append(faults, fieldFault{fmt.Sprintf("holidays[%d].day", i), fmt.Sprintf("%s stands here twice", h.Day), "Leave one of both out."})
+			faults = append(faults, fieldFault{fmt.Sprintf("holidays[%d].day", i), h.Day + " stands here twice", "Leave one of both out."})
 		}
 		p.holidays[h.Day] = true
 	}

@@ -130,10 +130,10 @@ func decideAlert(before ledger.AlertStanding, stage int, members int64, now time
 
 // kindOf is what a growing series tells.
 func kindOf(stage int, ofGroup string) string {
-	switch {
-	case stage == 0:
+	switch stage {
+	case 0:
 		return ofGroup
-	case stage == ledger.StageWarned:
+	case ledger.StageWarned:
 		return alert.Warned
 	}
 	return alert.Escalated
@@ -192,7 +192,7 @@ func (f *Flow) notice(ctx context.Context, d *ledger.AlertDecision, kind string,
 	case kind == alert.Ended:
 		n.Effect = "nothing of it stands any more"
 	default:
-		n.Effect = fmt.Sprintf("%s is to be done soon, and is not", s.Name)
+		n.Effect = s.Name + " is to be done soon, and is not"
 	}
 	if s.Stage > ledger.StageWarned {
 		n.To, err = f.ledger.EscalatedTo(ctx, s)

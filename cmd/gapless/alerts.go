@@ -33,7 +33,7 @@ func (c *cli) openAlerts(path string) (*alert.Outlets, error) {
 	if err != nil {
 		return nil, fmt.Errorf("alerts: %w", err)
 	}
-	o, err := alert.Open(text, gapless.Secrets(c.getenv))
+	o, err := alert.Open(text, gapless.Secrets(c.getenv), time.Now)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
