@@ -53,8 +53,12 @@ func TestPeopleSeeTheAlertsOfTheirPlants(t *testing.T) {
 		status    int
 		field     string
 	}{
-		{"", "", http.StatusUnauthorized, "authorization"}, {"graz-mes", "", http.StatusForbidden, ""}, {"graz.viewer", "?plant=linz", http.StatusForbidden, ""},
-		{"viewer", "?state=lost", http.StatusBadRequest, "state"}, {"viewer", "?limit=0", http.StatusBadRequest, "limit"}, {"viewer", "?after=x", http.StatusBadRequest, "after"},
+		{"", "", http.StatusUnauthorized, "authorization"},
+		{"graz-mes", "", http.StatusForbidden, ""},
+		{"graz.viewer", "?plant=linz", http.StatusForbidden, ""},
+		{"viewer", "?state=lost", http.StatusBadRequest, "state"},
+		{"viewer", "?limit=0", http.StatusBadRequest, "limit"},
+		{"viewer", "?after=x", http.StatusBadRequest, "after"},
 	} {
 		if r := h.get(test.as, "/v1/alerts"+test.query); r.status != test.status || r.at("field") != test.field {
 			t.Errorf("%q asks %q: %d %s", test.as, test.query, r.status, r.text)

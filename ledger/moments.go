@@ -157,6 +157,7 @@ type momentNow struct {
 	Moment
 	open            bool // the exception is open, or what is awaited has not come
 	owner, assignee string
+	until           int64 // snoozed to, microseconds; 0 where it is not
 }
 
 func newMoments() moments {
@@ -207,7 +208,7 @@ func (t *transaction) loadMoments(ctx context.Context) error {
 		}
 	}
 	slices.Sort(keys)
-	return t.in(ctx, "select "+momentColumns+`, coalesce(x.state, ''), coalesce(x.owner, ''), coalesce(d.assignee, ''),
+	return t.in(ctx, "select "+momentColumns+`, coalesce(x.state, ''), coalesce(x.owner, ''), coalesce(d.assignee, ''), coalesce(d.until, 0),
 			(select count(*) from timers w where w.about = m.message and w.kind <> 'window')
 		from moments m left join exceptions x on x.message = m.message and x.version = m.version left join desk d on d.message = m.message
 		where m.passed = 0 and `, "m.message", slices.Compact(keys), func(r Row) error {
@@ -215,7 +216,7 @@ func (t *transaction) loadMoments(ctx context.Context) error {
 		var timers int64
 		now := &momentNow{}
 		var err error
-		now.Moment, err = scanMoment(r, &state, &now.owner, &now.assignee, &timers)
+		now.Moment, err = scanMoment(r, &state, &now.owner, &now.assignee, &now.until, &timers)
 		now.open = state == DeskOpen || state == "" && timers > 0
 		t.moments.loaded[now.key()] = now
 		return err
@@ -238,9 +239,12 @@ func (t *transaction) pass(f *feed, node string, asked *Moment) error {
 	if now.To != "" {
 		c.Before = map[string]string{"owner": cmp.Or(now.assignee, now.owner)}
 		c.After["owner"] = now.To
+		if now.until > t.now { // whoever put it off has it no longer
+			c.Before["until"] = fromMicros(now.until).Format(time.RFC3339)
+		}
 		for stage := now.Stage + 1; t.moments.loaded[stageKey{now.of(), stage}] != nil; stage++ { // those of the same commit see it
 			later := t.moments.loaded[stageKey{now.of(), stage}]
-			later.owner, later.assignee = now.To, ""
+			later.owner, later.assignee, later.until = now.To, "", 0
 		}
 	}
 	now.Passed = fromMicros(f.tick(t.now))
@@ -309,7 +313,7 @@ func (t *transaction) writeMoments(ctx context.Context) error {
 }
 
 // handOn moves exceptions to the stages that they have come to, and to the groups that
-// they are for now: from whoever had them. The statements are as many as there are
+// they are for now: from whoever had them or had put them off. The statements are as many as there are
 // different stages and groups.
 func (t *transaction) handOn(ctx context.Context) error {
 	type step struct {
@@ -330,7 +334,7 @@ func (t *transaction) handOn(ctx context.Context) error {
 		err := t.exec(ctx, "update exceptions set stage = $1, owner = case when $2 = '' then owner else $2 end where state = 'open' and "+
 			t.dialect.isIn("message", "$3")+" and "+t.dialect.isIn(statementColumn, "$4"), int64(s.stage), s.to, t.dialect.list(keys[s]), t.dialect.list(texts[s]))
 		if err == nil && s.to != "" {
-			err = t.exec(ctx, "update desk set assignee = '' where assignee <> '' and "+t.dialect.isIn("message", "$1"), t.dialect.list(keys[s]))
+			err = t.exec(ctx, "update desk set assignee = '', until = 0, since = 0, reason = '' where "+t.dialect.isIn("message", "$1"), t.dialect.list(keys[s]))
 		}
 		if err != nil {
 			return err
