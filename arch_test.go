@@ -29,17 +29,18 @@ var drawing = map[string][]string{
 	"connector/tryton":        {"connector", "connector/guard", "event", "fault"},
 	"connector/file":          {"connector", "fault"},
 
+	"alert":  {"catalog", "connector/guard", "fault"}, // channels to people
 	"ledger": {"event", "fault"},
-	"flow":   {"event", "fault", "format", "mapping", "policy", "transaction", "catalog", "connector", "ledger"},
+	"flow":   {"event", "fault", "format", "mapping", "policy", "transaction", "catalog", "connector", "ledger", "alert"},
 	"report": {"event", "fault", "catalog", "ledger"},
-	"api":    {"event", "fault", "format", "mapping", "policy", "catalog", "ledger", "flow", "report"},
-	"":       {"api", "catalog", "connector", "connector/file", "connector/rest", "connector/simulated", "connector/tryton", "event", "fault", "flow", "ledger", "mapping", "report"}, // the assembly
+	"api":    {"alert", "event", "fault", "format", "mapping", "policy", "catalog", "ledger", "flow", "report"},
+	"":       {"alert", "api", "catalog", "connector", "connector/file", "connector/rest", "connector/simulated", "connector/tryton", "event", "fault", "flow", "ledger", "mapping", "report"}, // the assembly
 
 	"examples/moulding-plant":         {"catalog", "event"},
 	"examples/three-plants":           {},
 	"examples/tryton":                 {},
 	"examples/three-plants/simulator": {"event"}, // a company's systems know nothing of a hub
-	"cmd/gapless":                     {"", "api", "catalog", "event", "examples/moulding-plant", "examples/three-plants", "examples/three-plants/simulator", "fault", "flow", "format", "ledger", "mapping", "policy", "report", "transaction"},
+	"cmd/gapless":                     {"", "alert", "api", "catalog", "event", "examples/moulding-plant", "examples/three-plants", "examples/three-plants/simulator", "fault", "flow", "format", "ledger", "mapping", "policy", "report", "transaction"},
 	"event/internal/unitgen":          {"event"},
 	"internal/testsummary":            {},
 	"internal/benchtable":             {},
@@ -59,12 +60,13 @@ var technologies = map[string]struct {
 	"github.com/jackc/pgx/v5":               {[]string{"ledger", "internal/testpostgres"}, "the database is the ledger's secret"},
 	"modernc.org/sqlite":                    {[]string{"ledger"}, "the database is the ledger's secret"},
 	"github.com/pressly/goose/v3":           {[]string{"ledger"}, "the schema is the ledger's"},
-	"net/http":                              {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/guard", "connector/rest", "connector/tryton", "connector/connectortest", "internal/erp", "internal/erpdemo"}, "the core and the engines know no network"},
-	"net":                                   {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/guard", "connector/rest", "connector/tryton", "connector/connectortest", "internal/erp", "internal/erpdemo"}, "the core and the engines know no network"},
+	"net/http":                              {[]string{"api", "", "cmd/gapless", "examples/three-plants/simulator", "alert", "connector/guard", "connector/rest", "connector/tryton", "connector/connectortest", "internal/erp", "internal/erpdemo"}, "the core and the engines know no network"},
+	"net":                                   {[]string{"alert", "api", "", "cmd/gapless", "examples/three-plants/simulator", "connector/guard", "connector/rest", "connector/tryton", "connector/connectortest", "internal/erp", "internal/erpdemo"}, "the core and the engines know no network"},
 	"github.com/danielgtaylor/huma/v2":      {[]string{"api"}, "the face is one package"},
 	"github.com/redpanda-data/benthos/v4":   {[]string{"mapping"}, "the mapping language is one package's choice"},
 	"cel.dev/cel-go":                        {[]string{"policy"}, "the policy language is one package's choice"},
 	"github.com/santhosh-tekuri/jsonschema": {[]string{"catalog"}, "schemas are validated by the contract"},
+	"github.com/wneessen/go-mail":           {[]string{"alert"}, "e-mail leaves by one channel"},
 	"github.com/xuri/excelize/v2":           {[]string{"format", "examples/moulding-plant"}, "file formats are read in one place"},
 	"github.com/spf13/cobra":                {[]string{"cmd/gapless"}, "the command line decides nothing"},
 	"github.com/quagmt/udecimal":            {[]string{"event", "policy"}, "decimals are event.Decimal"},

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gapless/gapless/alert"
 	"github.com/gapless/gapless/api"
 	"github.com/gapless/gapless/catalog"
 	"github.com/gapless/gapless/flow"
@@ -56,6 +57,9 @@ type Config struct {
 	CheckpointEvery time.Duration
 	// Connected are the systems that the hub talks to, as Connect makes them.
 	Connected []Connected
+	// Alerts are the channels and routes by which people are told of groups of
+	// exceptions. Default: nobody is told.
+	Alerts *alert.Outlets
 	// PollEvery is how often sources are looked into. Default 5 seconds.
 	PollEvery time.Duration
 	// Version of the program, as in the API's description. Default "dev".
@@ -165,7 +169,7 @@ func Run(ctx context.Context, cfg Config) error {
 // finds it complete.
 func open(ctx context.Context, cfg Config) (*hub, error) {
 	f, err := flow.Open(ctx, flow.Config{
-		Catalog: cfg.Catalog, Log: cfg.Log, Systems: followers(cfg.Connected), Node: cfg.Node,
+		Catalog: cfg.Catalog, Log: cfg.Log, Systems: followers(cfg.Connected), Node: cfg.Node, Alerts: cfg.Alerts,
 		Ledger: ledger.Config{Database: cfg.Database, Name: cfg.Name, Log: cfg.Log},
 	})
 	if err != nil {

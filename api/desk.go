@@ -113,6 +113,8 @@ type GroupView struct {
 	AgeSeconds int64            `json:"age_seconds" doc:"Of the oldest"`
 	Deadline   string           `json:"deadline,omitempty" format:"date-time" doc:"The nearest"`
 	Late       bool             `json:"late,omitempty" doc:"The nearest deadline has passed"`
+	Warned     int64            `json:"warned,omitempty" doc:"Of them, those that were warned of before their deadline, or have gone to another owner"`
+	Escalated  int64            `json:"escalated,omitempty" doc:"Of them, those that have gone to another owner after their deadline"`
 	Owners     []string         `json:"owners" nullable:"false" doc:"People and owner groups that have them; two at most are named"`
 	Objects    map[string]int64 `json:"objects,omitempty" doc:"Different objects that they are about, by kind"`
 	Amounts    []AmountView     `json:"amounts,omitempty" nullable:"false" doc:"Sums of what is at stake, in base units, as far as it is known"`
@@ -145,7 +147,7 @@ func (a *API) groupView(g *ledger.Group) GroupView {
 	v := GroupView{
 		Group: g.String(), Plant: g.Plant, System: g.System, About: aboutView(g.About), Name: g.Name, Reason: g.Reason, Class: g.Class, Title: g.Reason,
 		Count: g.Count, Oldest: utc(g.Oldest), Newest: utc(g.Newest), AgeSeconds: int64(now.Sub(g.Oldest).Seconds()), Deadline: utc(g.Deadline),
-		Late: !g.Deadline.IsZero() && now.After(g.Deadline), Owners: g.Owners, Objects: g.Objects, Amounts: amountViews(g.Amounts), Effect: effect(g),
+		Late: !g.Deadline.IsZero() && now.After(g.Deadline), Warned: g.Warned, Escalated: g.Escalated, Owners: g.Owners, Objects: g.Objects, Amounts: amountViews(g.Amounts), Effect: g.Effect(),
 	}
 	if r := fault.ByCode(g.Reason); r != nil {
 		v.Title, v.Remedy = r.Title, r.Remedy
@@ -191,6 +193,8 @@ type CaseView struct {
 	Assignee string       `json:"assignee,omitempty" doc:"Who has it; absent: its owner"`
 	Snoozed  string       `json:"snoozed,omitempty" format:"date-time" doc:"It is put off to this time"`
 	Late     bool         `json:"late,omitempty" doc:"Its deadline has passed"`
+	Stage    string       `json:"stage,omitempty" enum:"warned,escalated" doc:"How far its time has come: it was warned of, or went to another owner"`
+	Moments  []MomentView `json:"moments,omitempty" nullable:"false" doc:"When it is or was warned of, and goes or went to another owner"`
 	Keys     []string     `json:"keys,omitempty" nullable:"false" doc:"Refs of the objects that it is about: order, batch, lot, material ..."`
 	Amounts  []AmountView `json:"amounts,omitempty" nullable:"false" doc:"What is at stake, in base units"`
 
@@ -199,6 +203,38 @@ type CaseView struct {
 	Mapped   []MappedView `json:"mapped,omitempty" nullable:"false" doc:"Of a held message: its events as far as they can be made now"`
 	Step     *StepView    `json:"step,omitempty" doc:"The command with every attempt and the system's own words"`
 	History  []ActView    `json:"history,omitempty" nullable:"false" doc:"Every act about it, oldest first; also from before it was raised anew"`
+}
+
+// MomentView is when an exception is warned of or goes to another owner.
+type MomentView struct {
+	What   string `json:"what" enum:"warning,escalation"`
+	To     string `json:"to,omitempty" doc:"The owner group that it goes to"`
+	Due    string `json:"due" format:"date-time"`
+	Passed string `json:"passed,omitempty" format:"date-time" doc:"Absent: it is to come"`
+}
+
+func momentViews(all []ledger.Moment) []MomentView {
+	var views []MomentView
+	for i := range all {
+		m := &all[i]
+		v := MomentView{What: "escalation", To: m.To, Due: utc(m.Due), Passed: utc(m.Passed)}
+		if m.Stage == ledger.StageWarned {
+			v.What = "warning"
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+// stageView is how far the time of an exception has come.
+func stageView(stage int) string {
+	switch stage {
+	case 0:
+		return ""
+	case ledger.StageWarned:
+		return "warned"
+	}
+	return "escalated"
 }
 
 // MappedView is an event that would be made of a message.
@@ -240,7 +276,7 @@ func (a *API) searchExceptions(ctx context.Context, who caller, in *searchIn) (C
 
 func (a *API) caseView(x *ledger.DeskException) CaseView {
 	v := CaseView{
-		ExceptionView: exceptionView(&x.Exception), Group: x.Cause().String(), SourceID: x.ID, Assignee: x.Assignee, Snoozed: utc(x.Until), Amounts: amountViews(x.Amounts),
+		ExceptionView: exceptionView(&x.Exception), Group: x.Cause().String(), SourceID: x.ID, Assignee: x.Assignee, Stage: stageView(x.Stage), Snoozed: utc(x.Until), Amounts: amountViews(x.Amounts),
 		Late: x.State == ledger.DeskOpen && !x.Deadline.IsZero() && a.ledger().Now().After(x.Deadline),
 	}
 	for _, ref := range x.Refs {
@@ -290,6 +326,13 @@ func (a *API) wholeCase(ctx context.Context, who caller, x *ledger.DeskException
 	}
 	for i := range acts {
 		v.History = append(v.History, actView(&acts[i]))
+	}
+	if x.State == ledger.DeskOpen {
+		moments, err := a.ledger().MomentsOf(ctx, x.Key(), x.Version())
+		if err != nil {
+			return v, err
+		}
+		v.Moments = momentViews(moments)
 	}
 	message := x.Message
 	if x.Step != "" {

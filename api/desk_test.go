@@ -196,6 +196,7 @@ func TestMetricsTellHowExceptionsEnd(t *testing.T) {
 	for _, line := range []string{
 		`gapless_exceptions_opened_total{plant="graz",reason="unit_unknown"} 1`, `gapless_exceptions_waived_total{plant="graz",reason="unit_unknown"} 1`,
 		`gapless_exceptions_resolved_total{plant="linz",reason="unit_unknown"} 1`, `gapless_exceptions_healed_total{plant="linz",reason="unit_unknown"} 0`,
+		`gapless_exceptions_ended_seconds_bucket{plant="graz",reason="unit_unknown",le="60"} 1`, `gapless_exceptions_ended_seconds_count{plant="linz",reason="unit_unknown"} 1`,
 	} {
 		if !strings.Contains(r.text, line+"\n") {
 			t.Errorf("%s is missing", line)

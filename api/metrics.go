@@ -41,6 +41,11 @@ var (
 	exceptionsResolved = Metric{"gapless_exceptions_resolved_total", "counter", []string{"plant", "reason"}, "Exceptions that ended because a person or the source did something."}
 	exceptionsWaived   = Metric{"gapless_exceptions_waived_total", "counter", []string{"plant", "reason"}, "Exceptions about what a person gave up."}
 	exceptionsAge      = Metric{"gapless_exceptions_oldest_age_seconds", "gauge", []string{"plant", "system", "reason"}, "Age of the oldest exception that stands open now."}
+	exceptionsTook     = Metric{"gapless_exceptions_ended_seconds", "histogram", []string{"plant", "reason"}, "Time for which exceptions stood that this node has ended: healed, resolved or waived."}
+	exceptionsStage    = Metric{"gapless_exceptions_stage", "gauge", []string{"plant", "system", "reason", "stage"}, "Open exceptions that were warned of, and those that went to another owner (escalated), now; what is awaited and was warned of counts as warned."}
+	alertsSent         = Metric{"gapless_alerts_sent_total", "counter", []string{"channel"}, "Alerts that this node has sent."}
+	alertsFailed       = Metric{"gapless_alerts_failed_total", "counter", []string{"channel"}, "Messages with alerts that did not go out at a try of this node."}
+	alertsWaiting      = Metric{"gapless_alerts_waiting", "gauge", []string{"channel"}, "Alerts that wait to be sent now."}
 	stepsOpen          = Metric{"gapless_steps_open", "gauge", []string{"plant", "system", "status"}, "Steps that are not at their end now."}
 	attemptsBegun      = Metric{"gapless_attempts_begun_total", "counter", nil, "Attempts at steps that this node has put on record."}
 	stepsSettled       = Metric{"gapless_steps_settled_total", "counter", nil, "Steps of which this node has recorded what became of them."}
@@ -56,7 +61,7 @@ var (
 func MetricNames() []Metric {
 	return []Metric{
 		messagesRecorded, messagesCorrected, messagesDuplicated, messagesHeld, messagesRefused,
-		requestsRefused, requestsAnswered, requestSeconds, exceptionsOpen, exceptionsAge, exceptionsRaised, exceptionsHealed, exceptionsResolved, exceptionsWaived, stepsOpen, attemptsBegun, stepsSettled,
+		requestsRefused, requestsAnswered, requestSeconds, exceptionsOpen, exceptionsAge, exceptionsRaised, exceptionsHealed, exceptionsResolved, exceptionsWaived, exceptionsTook, exceptionsStage, alertsSent, alertsFailed, alertsWaiting, stepsOpen, attemptsBegun, stepsSettled,
 		commitsMade, commitsHalved, commitsRetried, commitSeconds, entriesCommitted, eventsRecorded,
 	}
 }
@@ -82,7 +87,7 @@ func newMetrics(registry *prometheus.Registry, f *flow.Flow, log *slog.Logger) (
 	}
 	collectors := []prometheus.Collector{m.recorded, m.corrected, m.duplicated, m.held, m.refuse, m.requestRefusals, m.requestAnswers, m.seconds}
 	if f != nil {
-		collectors = append(collectors, newLedgerMetrics(f.Ledger(), log))
+		collectors = append(collectors, newLedgerMetrics(f, log))
 	}
 	for _, c := range collectors {
 		if err := registry.Register(c); err != nil {
@@ -144,6 +149,7 @@ func (t *tally) took(a *flow.Answer) {
 
 // ledgerMetrics reads the ledger when it is scraped.
 type ledgerMetrics struct {
+	flow   *flow.Flow
 	ledger *ledger.Ledger
 	log    *slog.Logger
 	open   *prometheus.Desc
@@ -151,6 +157,8 @@ type ledgerMetrics struct {
 	ends   []exceptionCount
 	steps  *prometheus.Desc
 	counts []ledgerCount
+	took   *prometheus.Desc
+	alerts alertMetrics
 }
 
 // ledgerCount is one counter that the ledger keeps itself.
@@ -165,8 +173,8 @@ type exceptionCount struct {
 	of   func(n *ledger.ExceptionCount) int64
 }
 
-func newLedgerMetrics(l *ledger.Ledger, log *slog.Logger) *ledgerMetrics {
-	m := &ledgerMetrics{ledger: l, log: log, open: describe(exceptionsOpen), age: describe(exceptionsAge), steps: describe(stepsOpen)}
+func newLedgerMetrics(f *flow.Flow, log *slog.Logger) *ledgerMetrics {
+	m := &ledgerMetrics{flow: f, ledger: f.Ledger(), log: log, took: describe(exceptionsTook), alerts: newAlertMetrics(), open: describe(exceptionsOpen), age: describe(exceptionsAge), steps: describe(stepsOpen)}
 	m.ends = []exceptionCount{
 		{describe(exceptionsRaised), func(n *ledger.ExceptionCount) int64 { return n.Opened }},
 		{describe(exceptionsHealed), func(n *ledger.ExceptionCount) int64 { return n.Healed }},
@@ -204,6 +212,8 @@ func (m *ledgerMetrics) Describe(to chan<- *prometheus.Desc) {
 	to <- m.open
 	to <- m.age
 	to <- m.steps
+	to <- m.took
+	m.alerts.describe(to)
 	for _, e := range m.ends {
 		to <- e.desc
 	}
@@ -220,10 +230,12 @@ func (m *ledgerMetrics) Collect(to chan<- prometheus.Metric) {
 	}
 	ctx := context.Background() //nolint:forbidigo // Prometheus hands none down; the ledger bounds its reads itself
 	m.collectSteps(ctx, to)
+	m.collectAlerts(ctx, to)
 	for _, n := range m.ledger.ExceptionCounts() {
 		for _, e := range m.ends {
 			to <- total(e.desc, e.of(&n), n.Plant, n.Reason)
 		}
+		to <- m.tookOf(&n)
 	}
 	held, err := m.ledger.CountHeld(ctx, "")
 	if err != nil {

@@ -54,6 +54,7 @@ type StepView struct {
 	Recorded  string          `json:"recorded" format:"date-time"`
 	Changed   string          `json:"changed" format:"date-time"`
 	Deadline  string          `json:"deadline,omitempty" format:"date-time"`
+	Warned    string          `json:"warned,omitempty" format:"date-time" doc:"Of one command: when it was warned of that its deadline is near"`
 	Attempts  []AttemptView   `json:"attempts,omitempty" nullable:"false"`
 	Documents []DocumentView  `json:"documents,omitempty" nullable:"false" doc:"Numbers that the system gave"`
 	Open      []ExceptionView `json:"open,omitempty" nullable:"false"`
@@ -140,7 +141,14 @@ func (a *API) command(ctx context.Context, who caller, in *CommandIn) (StepView,
 	if err != nil {
 		return StepView{}, err
 	}
-	return stepView(who, &s), nil
+	v := stepView(who, &s)
+	moments, err := a.ledger().MomentsOf(ctx, s.Key, 0)
+	for i := range moments {
+		if moments[i].Stage == ledger.StageWarned {
+			v.Warned = utc(moments[i].Passed)
+		}
+	}
+	return v, err
 }
 
 type resolveIn struct {

@@ -232,41 +232,38 @@ func (c *Catalog) MayAssert(system, typ, plant string) bool {
 }
 
 // Owner is the group of people who take care of an exception: that of the most
-// specific entry for its reason and plant. A reason counts more than its class,
-// and both more than the plant.
-func (c *Catalog) Owner(reason *fault.Reason, plant string) string {
+// specific entry for its reason and plant, and for the groups of the materials that it
+// is about, as far as they are known. A reason counts more than its class, that more
+// than the group of a material, and all more than the plant.
+func (c *Catalog) Owner(reason *fault.Reason, plant string, materialGroups ...string) string {
 	best, group := -1, fallbackGroup
-	for _, o := range c.owners {
-		if rank := o.rank(reason, plant); rank > best {
-			best, group = rank, o.Group
+	for i := range c.owners {
+		if rank := c.owners[i].rank(reason, plant, materialGroups); rank > best {
+			best, group = rank, c.owners[i].Group
 		}
 	}
 	return group
 }
 
-// OwnerGroups are all groups that take care of exceptions, in order.
+// OwnsByMaterial tells whether any entry asks for the group of a material.
+func (c *Catalog) OwnsByMaterial() bool {
+	return slices.ContainsFunc(c.owners, func(o Ownership) bool { return o.MaterialGroup != "" })
+}
+
+// OwnerGroups are all groups that take care of exceptions, in order: of their own, and
+// those that exceptions are handed to.
 func (c *Catalog) OwnerGroups() []string {
 	groups := []string{fallbackGroup}
 	for _, o := range c.owners {
 		groups = append(groups, o.Group)
 	}
-	slices.Sort(groups)
-	return slices.Compact(groups)
-}
-
-// Deadline is how long an exception may stand: the entry of its reason, else of
-// its class, else a day.
-func (c *Catalog) Deadline(reason *fault.Reason) time.Duration {
-	within := fallbackDeadline
-	for _, s := range c.slas {
-		if s.Reason == reason.Code {
-			return s.within
-		}
-		if s.Class == string(reason.Class) {
-			within = s.within
+	for i := range c.slas {
+		for _, e := range c.slas[i].Escalate {
+			groups = append(groups, e.To)
 		}
 	}
-	return within
+	slices.Sort(groups)
+	return slices.Compact(groups)
 }
 
 // found is a map's value as pointer and ok.

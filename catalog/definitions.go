@@ -109,47 +109,25 @@ type unitFile struct {
 
 // An Ownership says which group takes care of exceptions.
 type Ownership struct {
-	Reason string `yaml:"reason"` // code of package fault; "" any
-	Class  string `yaml:"class"`  // class of package fault; "" any
-	Plant  string `yaml:"plant"`  // "" any
-	Group  string `yaml:"group"`
+	Reason        string `yaml:"reason"`         // code of package fault; "" any
+	Class         string `yaml:"class"`          // class of package fault; "" any
+	Plant         string `yaml:"plant"`          // "" any
+	MaterialGroup string `yaml:"material-group"` // as reference data of the material says; "" any
+	Group         string `yaml:"group"`
 }
 
 // rank is how closely the entry fits, -1 where it does not.
-func (o Ownership) rank(reason *fault.Reason, plant string) int {
-	rank := 0
-	for _, part := range []struct {
-		asked, is string
-		weight    int
-	}{{o.Reason, reason.Code, 4}, {o.Class, string(reason.Class), 2}, {o.Plant, plant, 1}} {
-		switch part.asked {
-		case "":
-		case part.is:
-			rank += part.weight
-		default:
-			return -1
-		}
+func (o *Ownership) rank(reason *fault.Reason, plant string, materialGroups []string) int {
+	group := ""
+	if slices.Contains(materialGroups, o.MaterialGroup) {
+		group = o.MaterialGroup
 	}
-	return rank
+	return rankOf(match{o.Reason, reason.Code, 8}, match{o.Class, string(reason.Class), 4}, match{o.MaterialGroup, group, 2}, match{o.Plant, plant, 1})
 }
 
 // ownerFile is owners/<name>.yaml.
 type ownerFile struct {
 	Owners []Ownership `yaml:"owners"`
-}
-
-// An SLA says how long an exception of a reason or class may stand.
-type SLA struct {
-	Reason string `yaml:"reason"`
-	Class  string `yaml:"class"`
-	Within string `yaml:"within"` // "4h"
-
-	within time.Duration
-}
-
-// slaFile is slas/<name>.yaml.
-type slaFile struct {
-	SLAs []SLA `yaml:"slas"`
 }
 
 // A System is one system of the company: who reports, and who may say what.

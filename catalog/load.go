@@ -58,11 +58,13 @@ func loadOver(standard, fsys fs.FS) (*Catalog, []Finding) {
 	l.units()
 	l.crossReferences()
 	l.owners()
+	l.slas()
 	l.contracts()
 	l.lifecycles()
 	l.policies()
 	l.mappings()
 	l.plans()
+	l.plannedSLAs()
 	l.lint()
 	sorted := l.sorted()
 	if HasErrors(sorted) {
@@ -82,6 +84,7 @@ type loader struct {
 	extensions []extension          // of the standard catalog's code lists
 	folds      []fold               // lifecycles as they were read, those that do not compile too
 	planFiles  []planFile           // plans as they were read, those that do not compile too
+	slaFiles   []placedSLA          // entries of slas as they were read
 	unreadable map[string]bool      // names of files that are no YAML: what they define is not reported missing too
 	standard   fs.FS                // the standard catalog
 	sources    map[string][]byte    // every file as it was read, for Pack

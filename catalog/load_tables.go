@@ -162,30 +162,11 @@ func (l *loader) owners() {
 		for i, o := range file.Owners {
 			at := fmt.Sprintf("owners[%d]", i)
 			l.reasonOrClass(d, at, o.Reason, o.Class)
-			if _, ok := l.catalog.plants[o.Plant]; o.Plant != "" && !ok {
-				l.errorAt(d, at+".plant", "Declare it in plants/, or correct the name.", "plant %.80q is not in the catalog", o.Plant)
-			}
+			l.knownPlant(d, at, o.Plant)
 			if o.Group == "" {
 				l.errorAt(d, at, "Name the group of people.", "group is missing")
 			}
 			l.catalog.owners = append(l.catalog.owners, o)
-		}
-	})
-	l.in("slas", func(d *document) {
-		var file slaFile
-		d.decode(&file, l.findings)
-		for i, s := range file.SLAs {
-			at := fmt.Sprintf("slas[%d]", i)
-			l.reasonOrClass(d, at, s.Reason, s.Class)
-			within, err := time.ParseDuration(s.Within)
-			if err != nil || within <= 0 {
-				l.errorAt(d, at+".within", "Write hours and minutes, for example 4h or 30m.", "%.40q is no time", s.Within)
-			}
-			if (s.Reason == "") == (s.Class == "") {
-				l.errorAt(d, at, "Name one of both.", "an entry is for a reason or for a class")
-			}
-			s.within = within
-			l.catalog.slas = append(l.catalog.slas, s)
 		}
 	})
 }
@@ -194,8 +175,7 @@ func (l *loader) reasonOrClass(d *document, at, reason, class string) {
 	if reason != "" && fault.ByCode(reason) == nil {
 		l.errorAt(d, at+".reason", "Write a code of docs/reasons.md.", "%.80q is no reason", reason)
 	}
-	classes := []fault.Class{fault.Heals, fault.Data, fault.Business, fault.Definition, fault.Operations}
-	if class != "" && !slices.Contains(classes, fault.Class(class)) {
+	if class != "" && !slices.Contains(fault.Classes(), fault.Class(class)) {
 		l.errorAt(d, at+".class", "Write heals, data, business, definition or operations.", "%.40q is no class of reasons", class)
 	}
 }

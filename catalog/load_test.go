@@ -265,8 +265,8 @@ func TestOwnerAndDeadline(t *testing.T) {
 		if got := c.Owner(test.reason, test.plant); got != test.owner {
 			t.Errorf("Owner(%s, %s) = %s, want %s", test.reason, test.plant, got, test.owner)
 		}
-		if got := c.Deadline(test.reason); got != test.within {
-			t.Errorf("Deadline(%s) = %s, want %s", test.reason, got, test.within)
+		if got := c.SLA(test.reason, test.plant, test.owner).within; got != test.within {
+			t.Errorf("SLA(%s) = %s, want %s", test.reason, got, test.within)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -293,6 +294,7 @@ func (c *Catalog) writeSystems(b *strings.Builder) {
 			shifts = append(shifts, []string{s.Shift, s.From, s.To})
 		}
 		table(b, []string{"shift", "from", "to"}, shifts)
+		p.workingPage(b)
 		var filled [][]string
 		for _, f := range p.PlantDefinition.Roles {
 			filled = append(filled, []string{f.Role, "`" + f.System + "`", f.ValidFrom, f.ValidTo})
@@ -307,9 +309,47 @@ func (c *Catalog) writeSystems(b *strings.Builder) {
 	b.WriteString("\n## Who takes care of exceptions\n")
 	var owners [][]string
 	for _, o := range c.owners {
-		owners = append(owners, []string{o.Reason + o.Class, o.Plant, o.Group})
+		owners = append(owners, []string{o.Reason + o.Class, o.MaterialGroup, o.Plant, o.Group})
 	}
-	table(b, []string{"reason or class", "plant", "group"}, append(owners, []string{"all others", "", fallbackGroup}))
+	table(b, []string{"reason or class", "material group", "plant", "group"}, append(owners, []string{"all others", "", "", fallbackGroup}))
+	c.slaPage(b)
+}
+
+// workingPage says on which days the plant works.
+func (p *Plant) workingPage(b *strings.Builder) {
+	if len(p.WorkingDays) > 0 {
+		fmt.Fprintf(b, "\nIt works on %s.\n", strings.Join(p.WorkingDays, ", "))
+	}
+	var holidays [][]string
+	for _, h := range p.Holidays {
+		holidays = append(holidays, []string{h.Day, h.Title})
+	}
+	if len(holidays) > 0 {
+		table(b, []string{"holiday", ""}, holidays)
+	}
+}
+
+// slaPage says until when what is to be put right.
+func (c *Catalog) slaPage(b *strings.Builder) {
+	b.WriteString("\n## Until when\n")
+	var slas [][]string
+	for i := range c.slas {
+		s := &c.slas[i]
+		about, within := s.Reason+s.Class, s.Within
+		if s.Plan != "" {
+			about = "`" + s.Plan + "/" + s.Reaction + s.Expect + "`"
+			within = cmp.Or(within, "as the plan says")
+		}
+		if s.Counts == countsWorking {
+			within += " of working time"
+		}
+		var handed []string
+		for _, e := range s.Escalate {
+			handed = append(handed, e.To+" after "+e.After)
+		}
+		slas = append(slas, []string{about, s.Plant, s.Owner, within, s.Warn, strings.Join(handed, ", then ")})
+	}
+	table(b, []string{"what", "plant", "group", "within", "warned before", "then handed to"}, append(slas, []string{"all other exceptions", "", "", "24h", "", ""}))
 }
 
 // clock is minutes from midnight as "06:00".

@@ -19,8 +19,15 @@ type PlantDefinition struct {
 	DayStarts string     `yaml:"day-starts"` // "06:00"; "" is midnight
 	Shifts    []Shift    `yaml:"shifts"`
 	Calendars []Calendar `yaml:"calendars"` // where and when other shifts are worked
-	BeginsAt  Begins     `yaml:"begins-at"`
-	Roles     []Filled   `yaml:"roles"` // which system has a role, where several could
+
+	// WorkingDays are the days of the week on which the plant works, and Holidays the
+	// days on which it does not: by production day. What is made then has a shift all
+	// the same; they count for working time alone.
+	WorkingDays []string  `yaml:"working-days"` // "monday" ...; none: all
+	Holidays    []Holiday `yaml:"holidays"`
+
+	BeginsAt Begins   `yaml:"begins-at"`
+	Roles    []Filled `yaml:"roles"` // which system has a role, where several could
 
 	// Without is the roles that no system has at the plant, and that need none: plans
 	// command nothing there.
@@ -100,6 +107,8 @@ type Plant struct {
 
 	calendars []calendar // the most specific first; the last is the plant's own
 	begins    map[string]time.Time
+	works     [7]bool         // by day of the week
+	holidays  map[string]bool // by day
 }
 
 // A calendar is a Calendar with its times read.
@@ -147,6 +156,7 @@ func newPlant(def PlantDefinition) (*Plant, []fieldFault) {
 	p.calendars = append(p.calendars, own)
 	faults = append(faults, wrong...)
 	faults = append(faults, p.readRoles()...)
+	faults = append(faults, p.readWorking()...)
 	return p, append(faults, p.readBegins()...)
 }
 

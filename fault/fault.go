@@ -114,6 +114,9 @@ func Of(err error) *Fault {
 	return nil
 }
 
+// Classes are all of them.
+func Classes() []Class { return []Class{Heals, Data, Business, Definition, Operations} }
+
 // ByCode finds a Reason by its code; nil where the list has none.
 func ByCode(code string) *Reason { return byCode()[code] }
 

@@ -123,7 +123,7 @@ func (d *decision) conflict() ledger.Decision {
 	if d.known.Conflict == m.Digest {
 		return ledger.Decision{Outcome: ledger.Duplicate, Version: d.w.Versions[m.Key()][m.Digest]}
 	}
-	return ledger.Decision{Outcome: ledger.Held, Version: d.next(), Keep: true, Fault: f, Conflict: true}
+	return d.held(f, ledger.Decision{Version: d.next(), Keep: true, Conflict: true})
 }
 
 // version is the number under which the entry's content is kept, and whether it
@@ -152,7 +152,14 @@ func (d *decision) hold(f *fault.Fault, waits []string) ledger.Decision {
 	}
 	version, keep := d.version()
 	same := !keep && d.known.Held && d.known.Exception == ledger.ExceptionText(f)
-	return ledger.Decision{Outcome: ledger.Held, Version: version, Keep: keep, Fault: f, Waits: waits, Same: same}
+	return d.held(f, ledger.Decision{Version: version, Keep: keep, Waits: waits, Same: same})
+}
+
+// held completes the decision that a message does not go on: for whom, and until when.
+func (d *decision) held(f *fault.Fault, answer ledger.Decision) ledger.Decision {
+	answer.Outcome, answer.Fault = ledger.Held, f
+	answer.Owner, answer.Terms = cared(d.cat, f.Reason, d.e.Message.Plant, d.e.Groups)
+	return answer
 }
 
 // statements compares what the entry states with what stands: equal is nothing,

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/gapless/gapless/alert"
 	"github.com/gapless/gapless/catalog"
 	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/ledger"
@@ -29,6 +30,9 @@ type Config struct {
 	// Systems perform commands, by the names that the catalog gives them. Steps of
 	// others wait.
 	Systems map[string]Follower
+	// Alerts are the channels and routes by which people are told of groups of
+	// exceptions. nil: nobody is told.
+	Alerts *alert.Outlets
 }
 
 // Flow takes messages in and puts them on record.
@@ -48,6 +52,9 @@ type Flow struct {
 	wake  chan struct{}
 
 	bulkWork chan struct{} // capacity 1: there may be bulk work
+
+	alerts  *alert.Outlets     // nil: nobody is told
+	tellers map[string]*teller // by channel
 }
 
 // Open opens the ledger and puts the flow above it.
@@ -60,6 +67,7 @@ func Open(ctx context.Context, cfg Config) (*Flow, error) {
 	}
 	f := &Flow{log: cfg.Log, woken: map[string]bool{}, wake: make(chan struct{}, 1), bulkWork: make(chan struct{}, 1), released: make(chan struct{}), ended: make(chan struct{})}
 	f.catalog.Store(cfg.Catalog)
+	f.alerts, f.tellers = cfg.Alerts, newTellers(cfg.Alerts)
 	if f.node = cfg.Node; f.node == "" {
 		f.node = "node"
 	}
@@ -105,6 +113,10 @@ func (f *Flow) Run(ctx context.Context) error {
 		performing.Go(func() { f.keepTime(ctx) })
 		performing.Go(func() { f.workOff(ctx) })
 		performing.Go(func() { f.moveOpen(ctx) })
+		performing.Go(func() { f.watchGroups(ctx) })
+		for _, t := range f.tellers {
+			performing.Go(func() { f.tell(ctx, t) })
+		}
 		f.heal(ctx) // returns when ctx ends
 		performing.Wait()
 	}

@@ -163,7 +163,7 @@ func (f *follower) raise(step *ledger.Step, s *ledger.Settlement) {
 		reason = fault.UnclassifiedRefusal
 	}
 	x := fault.New("flow.settle", reason, "", "%s", s.Words)
-	f.out.Raised = append(f.out.Raised, *stepException(f.d.cat, step, x, nil))
+	f.out.Raised = append(f.out.Raised, *stepException(f.d.cat, step, x, nil, f.d.e.Groups))
 }
 
 // instance reads a transaction as the ledger has it, with where its steps stand.
@@ -203,7 +203,7 @@ func (f *follower) next() (ledger.Following, error) {
 		}
 		f.out.Transactions = append(f.out.Transactions, ledger.Transaction{
 			Plan: planOf(id), Object: in.now.Key, Plant: in.plant, Version: in.version, State: state, Complete: after.Complete,
-			Expectations: expectations(&in.before, &after), Windows: windows(in.before.Bundles, after.Bundles),
+			Expectations: f.expectations(id, in, &after), Windows: windows(in.before.Bundles, after.Bundles),
 		})
 		for _, s := range transaction.Changes(in.before, after) {
 			f.step(id, in, &s)
@@ -242,17 +242,22 @@ func (f *follower) stuck(step string) bool {
 }
 
 // expectations are those that open, and those that are open no longer.
-func expectations(was, is *transaction.Instance) []ledger.Expectation {
+func (f *follower) expectations(id string, in *instance, is *transaction.Instance) []ledger.Expectation {
 	var all []ledger.Expectation
+	was := &in.before
 	before, after := was.Open, is.Open
+	terms := func(e transaction.Expected) ledger.Terms {
+		sla := expectationSLA(f.d.cat, id, e.Name, in.plant, e.Within)
+		return termsOf(f.d.cat, &sla, in.plant)
+	}
 	for _, e := range after {
 		if !slices.Contains(before, e) {
-			all = append(all, ledger.Expectation{Name: e.Name, Cause: e.Since, Within: e.Within})
+			all = append(all, ledger.Expectation{Name: e.Name, Cause: e.Since, Terms: terms(e)})
 		}
 	}
 	for _, e := range before {
 		if !slices.Contains(after, e) {
-			all = append(all, ledger.Expectation{Name: e.Name, Cause: e.Since, Within: e.Within, Met: true, How: met(was, is, e)})
+			all = append(all, ledger.Expectation{Name: e.Name, Cause: e.Since, Terms: terms(e), Met: true, How: met(was, is, e)})
 		}
 	}
 	return all
@@ -265,9 +270,11 @@ func (f *follower) step(id string, in *instance, s *transaction.Step) {
 	}
 	step := ledger.Step{
 		Key: s.Key, Transaction: id, Object: in.now.Key, Plant: plant, Reaction: s.Reaction, Role: s.Role, System: s.System, Command: s.Command,
-		Cause: s.Cause, Basis: s.Basis, Amends: s.Amends, Wanted: s.Wanted, Posting: f.d.posting(in, s), Members: s.Statements(), Ordering: s.Ordering, Lanes: s.Lanes, Within: in.plan.Within(s.Reaction),
+		Cause: s.Cause, Basis: s.Basis, Amends: s.Amends, Wanted: s.Wanted, Posting: f.d.posting(in, s), Members: s.Statements(), Ordering: s.Ordering, Lanes: s.Lanes,
 		Status: ledger.StepStatus(s.Status), Position: causePosition(in, s),
 	}
+	sla := reactionSLA(f.d.cat, id, s.Reaction, plant)
+	step.Terms = termsOf(f.d.cat, &sla, plant)
 	known, ok := f.d.w.Steps[s.Key]
 	if ok && known.Status == step.Status {
 		return
@@ -323,13 +330,14 @@ func (f *follower) hold(step *ledger.Step, why string) {
 		reason = fault.StepHeld
 	}
 	x := fault.New("flow.follow", reason, "", "%s of %s: %s", step.Command, step.Reaction, why)
-	f.out.Raised = append(f.out.Raised, *stepException(f.d.cat, step, x, nil))
+	f.out.Raised = append(f.out.Raised, *stepException(f.d.cat, step, x, nil, f.d.e.Groups))
 }
 
 // stepException is what stands in the way of a step, for the group that takes care of it.
-func stepException(cat *catalog.Catalog, s *ledger.Step, x *fault.Fault, waits []string) *ledger.StepException {
+func stepException(cat *catalog.Catalog, s *ledger.Step, x *fault.Fault, waits, materialGroups []string) *ledger.StepException {
 	x.Ref = s.Object
-	return &ledger.StepException{Step: s.Key, Fault: x, Owner: cat.Owner(x.Reason, s.Plant), Within: cat.Deadline(x.Reason), Waits: waits}
+	owner, terms := cared(cat, x.Reason, s.Plant, materialGroups)
+	return &ledger.StepException{Step: s.Key, Fault: x, Owner: owner, Terms: terms, Waits: waits}
 }
 
 // world is what a plan is given besides its transaction.

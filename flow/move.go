@@ -96,7 +96,7 @@ func (f *Flow) moving(t *ledger.StoredTransaction, version string) (arrival, err
 func (f *Flow) moveEntry(a arrival, counts bool) *ledger.Entry {
 	cat := f.Catalog()
 	e := newEntry(cat)
-	e.Message, e.Owner, e.Within = a.Message, cat.Owner(fault.PlanChanged, a.Plant), cat.Deadline(fault.PlanChanged)
+	e.Message = a.Message
 	id, _ := a.record["transaction"].(string)
 	name, _, _ := strings.Cut(planOf(id), "@")
 	if plan, ok := cat.Plan(name); ok && counts && cat.PlanDigest(name) == a.record["version"] {

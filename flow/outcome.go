@@ -29,12 +29,14 @@ func (f *Flow) settle(ctx context.Context, step *ledger.Step, number int, o conn
 		return err
 	}
 	for attempt := range attempts {
-		e := f.outcomeEntry(ctx, a, step, number, o, found)
-		if e.Attempt = attempt; attempt > 0 { // the commit saw that a message told of the document before
-			if e.Undoes, err = f.echoes(ctx, step.Plant, &e.Settlements[0]); err != nil {
-				return fmt.Errorf("flow.settle: command %s: %w", step.Key, err)
-			}
+		e, err := f.outcomeEntry(ctx, a, step, number, o, found)
+		if err == nil && attempt > 0 { // the commit saw that a message told of the document before
+			e.Undoes, err = f.echoes(ctx, step.Plant, &e.Settlements[0])
 		}
+		if err != nil {
+			return fmt.Errorf("flow.settle: command %s: %w", step.Key, err)
+		}
+		e.Attempt = attempt
 		result, err := f.ledger.Record(ctx, e)
 		if err != nil {
 			return fmt.Errorf("flow.settle: command %s: %w", step.Key, err)
@@ -78,7 +80,7 @@ func (f *Flow) outcome(step *ledger.Step, number int, o connector.Outcome, found
 
 // outcomeEntry makes the entry of an outcome. Where the event that states it does
 // not keep to its contract, what is known of the step goes on record all the same.
-func (f *Flow) outcomeEntry(ctx context.Context, a arrival, step *ledger.Step, number int, o connector.Outcome, found bool) *ledger.Entry {
+func (f *Flow) outcomeEntry(ctx context.Context, a arrival, step *ledger.Step, number int, o connector.Outcome, found bool) (*ledger.Entry, error) {
 	cat := f.Catalog()
 	p := &preparation{flow: f, cat: cat, ctx: ctx, a: &a, e: newEntry(cat)}
 	p.e.Message, p.e.Restates = a.Message, true
@@ -93,7 +95,9 @@ func (f *Flow) outcomeEntry(ctx context.Context, a arrival, step *ledger.Step, n
 		settlement.Documents = append(settlement.Documents, ledger.StepDocument{Number: d.Number, Kind: d.Kind})
 	}
 	p.e.Settlements = []ledger.Settlement{settlement}
-	return p.e
+	var err error
+	p.e.Groups, err = f.materialGroups(ctx, step.Plant, refsOfStep(step))
+	return p.e, err
 }
 
 // outcomeEvent is the event that states an outcome; nil where nothing is stated

@@ -211,7 +211,7 @@ func (p *performer) prepareAll(ctx context.Context, due []ledger.DueStep, stops 
 		case f.Reason == fault.Unavailable: // the ledger cannot be read now
 			*stops = append(*stops, ledger.Stop{Step: due[i].Key, Due: p.flow.ledger.Now().Add(p.f.Wait).UnixMicro(), Words: f.Error()})
 		default:
-			*stops = append(*stops, ledger.Stop{Step: due[i].Key, Hold: p.flow.exception(&due[i].Step, f, waits[i])})
+			*stops = append(*stops, ledger.Stop{Step: due[i].Key, Hold: p.flow.exception(ctx, &due[i].Step, f, waits[i])})
 		}
 	}
 	return ready
@@ -232,7 +232,7 @@ func (p *performer) start(ctx context.Context, do func(context.Context)) {
 func (p *performer) perform(ctx context.Context, t task, begun ledger.Begun) {
 	switch {
 	case begun.Fault != nil:
-		p.stop(ctx, t, ledger.Stop{Hold: p.flow.exception(&t.due.Step, begun.Fault, nil)})
+		p.stop(ctx, t, ledger.Stop{Hold: p.flow.exception(ctx, &t.due.Step, begun.Fault, nil)})
 		return
 	case !begun.OK:
 		return // another node has it, or it is no longer wanted
@@ -259,7 +259,7 @@ func (p *performer) perform(ctx context.Context, t task, begun ledger.Begun) {
 func (p *performer) ask(ctx context.Context, t task) {
 	if p.f.Class == connector.Blind {
 		x := fault.New("flow.perform", fault.StepUndecided, "", "%s cannot be asked whether attempt %d was done", p.name, t.due.Attempts)
-		p.stop(ctx, t, ledger.Stop{Hold: p.flow.exception(&t.due.Step, x, nil)})
+		p.stop(ctx, t, ledger.Stop{Hold: p.flow.exception(ctx, &t.due.Step, x, nil)})
 		return
 	}
 	t.command.Attempt, t.command.FirstSent = t.due.Attempts, t.due.Open[0].Begun
@@ -320,7 +320,7 @@ func (p *performer) put(ctx context.Context, t task, number int, outcome ledger.
 		if outcome != ledger.AttemptUnknown {
 			reason = fault.SystemDown
 		}
-		s.Hold = p.flow.exception(&t.due.Step, fault.Wrap("flow.perform", reason, "", cause), nil)
+		s.Hold = p.flow.exception(ctx, &t.due.Step, fault.Wrap("flow.perform", reason, "", cause), nil)
 	}
 	s.Due = p.flow.ledger.Now().Add(max(atLeast, p.backoff(t.due.Attempts))).UnixMicro()
 	p.stop(ctx, t, s)

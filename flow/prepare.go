@@ -85,12 +85,18 @@ func (f *Flow) preparation(ctx context.Context, a arrival, attempt int) (*prepar
 			p.e.Waits = nil
 		}
 	}
-	reason := fault.PolicyForbids // of what Decide may still find
-	if failed != nil {
-		reason = failed.Reason
+	var err error
+	p.e.Groups, err = f.materialGroups(ctx, a.Plant, p.about())
+	return p, err
+}
+
+// about is every object that the entry is about.
+func (p *preparation) about() []event.Ref {
+	all := slices.Clone(p.e.Refs)
+	for i := range p.e.Drafts {
+		all = append(all, p.e.Drafts[i].Refs...)
 	}
-	p.e.Owner, p.e.Within = p.cat.Owner(reason, a.Plant), p.cat.Deadline(reason)
-	return p, nil
+	return all
 }
 
 // outputs reads what the message states: the CloudEvent as it is, a native

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -147,7 +148,12 @@ func dayAt(cat *catalog.Catalog, plant string, at time.Time) string {
 
 func jsonNumber(n int) json.Number { return json.Number(strconv.Itoa(n)) }
 
-// exception is stepException by the revision in force.
-func (f *Flow) exception(s *ledger.Step, x *fault.Fault, waits []string) *ledger.StepException {
-	return stepException(f.Catalog(), s, x, waits)
+// exception is stepException by the revision in force. What cannot be looked up of its
+// material now is not waited for: the exception goes to whom it goes without.
+func (f *Flow) exception(ctx context.Context, s *ledger.Step, x *fault.Fault, waits []string) *ledger.StepException {
+	groups, err := f.materialGroups(ctx, s.Plant, refsOfStep(s))
+	if err != nil {
+		f.log.WarnContext(ctx, "the material group of an exception is not known now", slog.String("command", s.Key), slog.Any("error", err))
+	}
+	return stepException(f.Catalog(), s, x, waits, groups)
 }

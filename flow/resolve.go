@@ -77,10 +77,11 @@ func (f *Flow) resolutionEntry(ctx context.Context, step *ledger.Step, r *Resolu
 		settlement.Documents = append(settlement.Documents, ledger.StepDocument{Number: number})
 	}
 	e.Settlements, e.Attempt = []ledger.Settlement{settlement}, attempts-1 // a person's word is taken as it is
-	if e.Undoes, err = f.echoes(ctx, step.Plant, &settlement); err != nil {
+	if e.Groups, err = f.materialGroups(ctx, step.Plant, refsOfStep(step)); err != nil {
 		return nil, err
 	}
-	return e, nil
+	e.Undoes, err = f.echoes(ctx, step.Plant, &settlement)
+	return e, err
 }
 
 // decided is what a resolution says of a step as it stands.

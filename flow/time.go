@@ -35,8 +35,10 @@ func (f *Flow) keepTime(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		for more := true; more && ctx.Err() == nil; {
-			var err error
-			if more, err = f.timeTurn(ctx); err != nil {
+			late, err := f.timeTurn(ctx)
+			moments, failed := f.momentTurn(ctx)
+			more = late || moments
+			if err = errors.Join(err, failed); err != nil {
 				if ctx.Err() == nil {
 					f.log.WarnContext(ctx, "what is due cannot be looked at now; it is looked at later", slog.Any("error", err))
 				}
@@ -86,22 +88,50 @@ func (f *Flow) timeTurn(ctx context.Context) (more bool, err error) {
 	return len(timers) == dueAtOnce, nil
 }
 
+// momentTurn warns of what is to be put right soon and hands on what was not, and
+// answers whether there may be more.
+func (f *Flow) momentTurn(ctx context.Context) (more bool, err error) {
+	due, err := f.ledger.MomentsDue(ctx, dueAtOnce)
+	if err != nil || len(due) == 0 {
+		return false, err
+	}
+	byPlant := map[string][]ledger.Moment{}
+	for i := range due {
+		byPlant[due[i].Plant] = append(byPlant[due[i].Plant], due[i])
+	}
+	for _, plant := range slices.Sorted(maps.Keys(byPlant)) {
+		if err := f.ledger.PassMoments(ctx, plant, f.node, byPlant[plant]); err != nil {
+			return false, fmt.Errorf("flow.time: %w", err)
+		}
+	}
+	return len(due) == dueAtOnce, nil
+}
+
 // late is what is raised because of a timer.
 func (f *Flow) late(ctx context.Context, t *ledger.Timer) (ledger.Late, error) {
 	cat := f.Catalog()
 	due := t.Due.Format(time.RFC3339)
 	var x *fault.Fault
+	var promised catalog.SLA // of the reaction or the expectation itself
+	refs := []event.Ref{t.Object()}
 	if t.Kind == ledger.StepTimer {
 		step, err := f.ledger.Step(ctx, t.About)
 		if err != nil && !errors.Is(err, fault.NotFound) { // where it is gone verify tells so; here it must not stop the others
 			return ledger.Late{}, fmt.Errorf("flow.time: %w", err)
 		}
+		promised, refs = reactionSLA(cat, t.Transaction, step.Reaction, t.Plant), refsOfStep(&step)
 		x = fault.New("flow.time", fault.StepOverdue, "", "%s of %s was to be done until %s, and is %s", step.Command, step.Reaction, due, step.Status)
 	} else {
+		promised = expectationSLA(cat, t.Transaction, t.Name, t.Plant, 0)
 		x = fault.New("flow.time", fault.ExpectMissed, "", "%s was expected until %s, after event %s", t.Name, due, t.Cause)
 	}
 	x.Ref = t.Object()
-	return ledger.Late{Timer: *t, Fault: x, Owner: cat.Owner(x.Reason, t.Plant), Within: cat.Deadline(x.Reason)}, nil
+	groups, err := f.materialGroups(ctx, t.Plant, refs)
+	if err != nil {
+		return ledger.Late{}, err
+	}
+	owner, terms := cared(cat, x.Reason, t.Plant, groups)
+	return ledger.Late{Timer: *t, Fault: x, Owner: owner, Terms: lateTerms(cat, t, &promised, terms)}, nil
 }
 
 // windowEntry is the message that tells that the time of a bundle is over. It is an

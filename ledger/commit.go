@@ -59,6 +59,7 @@ type transaction struct {
 	turns      map[BulkPlace]bool // members of bulk work that may have their turn
 	told       []toldOf           // what became of them
 	counts     map[exceptionKey]*ExceptionCount
+	moments    moments
 }
 
 type ended struct {
@@ -74,7 +75,7 @@ type ended struct {
 // that two nodes on one database never wait for each other in a circle.
 var writeOrder = [...]*table{
 	messagesTable, contentsTable, inboxTable, eventsTable, eventKeysTable, objectEventsTable, objectsTable, relationsTable,
-	factsTable, referenceTable, crossReferencesTable, transactionsTable, expectationsTable, timersTable, stepsTable, stepMembersTable, commandKeysTable, attemptsTable,
+	factsTable, referenceTable, crossReferencesTable, transactionsTable, expectationsTable, timersTable, momentsTable, passedTable, stepsTable, stepMembersTable, commandKeysTable, attemptsTable,
 	documentsTable, sightingsTable, exceptionsTable, waitsTable, actsTable, auditTable, feedsTable, commitsTable,
 }
 
@@ -100,7 +101,7 @@ func (c *committer) try(ctx context.Context, b *batch) (later []*item, err error
 	t := &transaction{
 		session: c.session, ledger: c.ledger, batch: b, now: start.UnixMicro(), feeds: map[string]*feed{}, rows: map[*table][][]any{},
 		states: map[event.Ref]bool{}, inbox: map[string]bool{}, keys: map[string]bool{},
-		raised: map[string][]any{}, waits: map[string][][]any{}, following: newFollowing(), awaited: newAwaited(),
+		raised: map[string][]any{}, waits: map[string][][]any{}, following: newFollowing(), awaited: newAwaited(), moments: newMoments(),
 	}
 	later, done, err := t.run(ctx)
 	if err != nil || done {
@@ -233,7 +234,9 @@ func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) 
 		}
 		t.w.Now = fromMicros(t.now)
 		if it.turn != nil {
-			t.take(it)
+			if err := t.take(it); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		if it.entry.follows(deferred) {
@@ -269,7 +272,7 @@ func (t *transaction) perform(ctx context.Context, it *item) error {
 	at := f.tick(t.now)
 	err := it.act.write(ctx, t.session, fromMicros(at))
 	switch {
-	case err == nil:
+	case err == nil && it.act.row.Act != "": // what nobody decided is on record as a row alone
 		t.addActAt(f, it.act.row, at)
 	case fault.Of(err) != nil:
 		it.err, err = err, nil
@@ -431,15 +434,12 @@ func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *keyed, know
 }
 
 func (t *transaction) raise(f *feed, e *Entry, d *Decision, m *keyed, recorded int64) {
-	deadline := int64(0)
-	if e.Within > 0 {
-		deadline = recorded + e.Within.Microseconds()
-	}
 	r := d.Fault
+	deadline := t.promise(m.Key(), m.Version, Cause{m.Plant, m.System, aboutMessage, m.Name, r.Reason.Code}, d.Terms.from(recorded))
 	id := m.StatementID()
 	t.raised[id] = []any{
 		m.Key(), int64(m.Version), m.Plant, m.System, m.Name, "open", r.Reason.Code, string(r.Reason.Class), r.Field, string(r.Ref),
-		r.Explanation(), e.Owner, recorded, deadline, int64(0), "", aboutMessage,
+		r.Explanation(), d.Owner, recorded, deadline, int64(0), "", aboutMessage,
 	}
 	t.noteMessage(e, r, m)
 	t.addAct(f, Act{Plant: m.Plant, Principal: m.Principal, Act: "exception.raised", Subject: id, Detail: r.Reason.Code + ": " + r.Text()})
@@ -451,10 +451,11 @@ func (t *transaction) raise(f *feed, e *Entry, d *Decision, m *keyed, recorded i
 
 func (t *transaction) resolve(f *feed, m *keyed, by string, version int, resolution string) {
 	id := event.StatementID(m.Key(), version)
+	t.moments.stirred[m.Key()] = true
 	at := t.addAct(f, Act{Plant: m.Plant, Principal: by, Act: "exception.resolved", Subject: id, Detail: resolution})
 	if row, ok := t.raised[id]; ok { // by an earlier entry of this commit
 		row[exceptionState], row[exceptionEnded], row[exceptionResolution] = DeskResolved, at, resolution
-		t.counted(row[exceptionPlant], row[exceptionReason]).ended(DeskResolved, by)
+		t.countEnded(row, DeskResolved, by, at)
 	}
 	t.ended = append(t.ended, ended{message: m.Key(), version: version, state: DeskResolved, by: by, resolution: resolution, at: at})
 }
@@ -572,13 +573,16 @@ func (t *transaction) write(ctx context.Context) error {
 	if err := t.release(ctx); err != nil {
 		return err
 	}
+	if err := t.writeMoments(ctx); err != nil {
+		return err
+	}
 	if err := t.insertAll(ctx, writeOrder[:], t.rows); err != nil {
 		return err
 	}
 	if err := errors.Join(t.writeNoted(ctx), t.writeTold(ctx)); err != nil {
 		return err
 	}
-	return t.writeFollowing(ctx)
+	return errors.Join(t.writeFollowing(ctx), t.handOn(ctx), t.dropMoments(ctx))
 }
 
 // addStates gathers the rows that are written once per commit, whatever the

@@ -30,7 +30,8 @@ type item struct {
 	err    error
 }
 
-// act is a write that is not a message: keys, accounts, revisions, cursors.
+// act is a write that is not a message: keys, accounts, revisions, cursors. One without
+// a name leaves no audit entry.
 type act struct {
 	row   Act
 	write func(ctx context.Context, s *session, at time.Time) error

@@ -32,11 +32,11 @@ func restating(w *Working, e *Entry) Decision {
 	case seen && keep && !e.Restates && known.Conflict == e.Message.Digest:
 		return Decision{Outcome: Duplicate, Version: known.Version}
 	case seen && keep && !e.Restates:
-		return Decision{Outcome: Held, Version: version, Keep: true, Fault: fault.New("test", fault.IdentityConflict, "id", ""), Conflict: true}
+		return Decision{Outcome: Held, Version: version, Keep: true, Fault: fault.New("test", fault.IdentityConflict, "id", ""), Conflict: true, Owner: "master-data", Terms: Within(time.Hour)}
 	case e.Fault != nil && e.Attempt == 0 && slices.ContainsFunc(e.Waits, func(x string) bool { return w.Satisfied[x] }):
 		return Decision{Outcome: Again}
 	case e.Fault != nil:
-		return Decision{Outcome: Held, Version: version, Keep: keep, Fault: e.Fault, Waits: e.Waits}
+		return Decision{Outcome: Held, Version: version, Keep: keep, Fault: e.Fault, Waits: e.Waits, Owner: "master-data", Terms: Within(time.Hour)}
 	}
 	d := Decision{Outcome: Recorded, Version: version, Keep: keep, Drafts: compare(w, e)}
 	if known.Effective > 0 {
@@ -169,7 +169,7 @@ func said(t testing.TB, plant, id string, quantities ...string) *Entry {
 	t.Helper()
 	e := &Entry{
 		Message:  event.Message{System: "mes", Name: "shift-report", ID: id, Plant: plant, ContentType: "application/json", Channel: "test", Principal: "mes", Body: fmt.Appendf(nil, "%q", quantities)},
-		Restates: true, Mapping: "mes/shift-report", Revision: "r1", Owner: "operations",
+		Restates: true, Mapping: "mes/shift-report", Revision: "r1",
 	}
 	e.Message.Digest = digestOf(t, append([]string{id}, quantities...))
 	for i, q := range quantities {

@@ -137,6 +137,8 @@ type Group struct {
 	Count          int64
 	Oldest, Newest time.Time
 	Deadline       time.Time        // the nearest; zero: none
+	Warned         int64            // of them, those that were warned of or have gone to another owner
+	Escalated      int64            // those that have gone to another owner
 	Owners         []string         // assignees and owner groups, at most two named
 	Objects        map[string]int64 // different objects by kind: of commands their own, of messages all that are known
 	Amounts        []Amount         // sums of what is at stake, exact
@@ -199,8 +201,8 @@ func (l *Ledger) conditions(f *DeskFilter) (*conditions, error) {
 	default:
 		return nil, fault.New("ledger.Desk", fault.InvalidRequest, "state", "%.40q; give one of %s", f.State, strings.Join(DeskStates(), ", "))
 	}
-	if g := f.Cause; g != nil {
-		c.add("x.plant = ? and x.system = ? and x.about = ? and x.name = ? and x.reason = ?", g.Plant, g.System, g.About, g.Name, g.Reason)
+	if f.Cause != nil {
+		c.cause(f.Cause)
 	}
 	if f.Plants != nil {
 		c.list("x.plant", f.Plants)
@@ -219,6 +221,11 @@ func (l *Ledger) conditions(f *DeskFilter) (*conditions, error) {
 		c.add("x.raised < ?", micros(f.To))
 	}
 	return c, c.addText(f.Text)
+}
+
+// cause adds that an exception is of a group.
+func (c *conditions) cause(g *Cause) {
+	c.add("x.plant = ? and x.system = ? and x.about = ? and x.name = ? and x.reason = ?", g.Plant, g.System, g.About, g.Name, g.Reason)
 }
 
 // DeskWords is how many words one search may have.
@@ -257,8 +264,13 @@ func (l *Ledger) Groups(ctx context.Context, f DeskFilter) ([]Group, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l.groupsBy(ctx, c)
+}
+
+// groupsBy are the groups of what conditions choose.
+func (l *Ledger) groupsBy(ctx context.Context, c *conditions) ([]Group, error) {
 	groups := map[Cause]*Group{}
-	err = l.Read(ctx, func(ctx context.Context, r *Reader) error {
+	err := l.Read(ctx, func(ctx context.Context, r *Reader) error {
 		if err := r.groups(ctx, c, groups); err != nil {
 			return err
 		}
@@ -292,13 +304,13 @@ func compareDeadlines(a, b time.Time) int {
 }
 
 func (r *Reader) groups(ctx context.Context, c *conditions, groups map[Cause]*Group) error {
-	query := "select " + causeColumns + ", min(x.class), count(*), min(x.raised), max(x.raised), coalesce(min(nullif(x.deadline, 0)), 0), min(" + ownerOf + "), max(" + ownerOf + ")" +
+	query := "select " + causeColumns + ", min(x.class), count(*), min(x.raised), max(x.raised), coalesce(min(nullif(x.deadline, 0)), 0), min(" + ownerOf + "), max(" + ownerOf + "), count(*) filter (where x.stage >= 1), count(*) filter (where x.stage > 1)" +
 		deskFrom + c.where() + " group by 1, 2, 3, 4, 5"
 	return r.Query(ctx, query, c.args, func(row Row) error {
 		g := &Group{Objects: map[string]int64{}}
 		var oldest, newest, deadline int64
 		var first, last string
-		if err := row.Scan(&g.Plant, &g.System, &g.About, &g.Name, &g.Reason, &g.Class, &g.Count, &oldest, &newest, &deadline, &first, &last); err != nil {
+		if err := row.Scan(&g.Plant, &g.System, &g.About, &g.Name, &g.Reason, &g.Class, &g.Count, &oldest, &newest, &deadline, &first, &last, &g.Warned, &g.Escalated); err != nil {
 			return err
 		}
 		g.Oldest, g.Newest, g.Deadline = fromMicros(oldest), fromMicros(newest), fromMicros(deadline)
@@ -364,7 +376,7 @@ func addAmount(all []Amount, a Amount) []Amount {
 	return append(all, a)
 }
 
-const deskQuery = "select x.message, x.version, x.plant, x.system, x.name, x.state, x.reason, x.field, x.ref, x.detail, x.owner, x.raised, x.deadline, x.ended, x.resolution, x.about" + deskFrom
+const deskQuery = "select x.message, x.version, x.plant, x.system, x.name, x.state, x.reason, x.field, x.ref, x.detail, x.owner, x.raised, x.deadline, x.ended, x.resolution, x.about, x.stage" + deskFrom
 
 // Desk lists the exceptions that a filter chooses; more says that there are others
 // behind them.

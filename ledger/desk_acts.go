@@ -195,8 +195,10 @@ func (l *Ledger) WaiveMessage(ctx context.Context, by, id, why string) error {
 		return fault.New("ledger.WaiveMessage", fault.InvalidRequest, "why", "say why: it goes on record")
 	}
 	var plant, reason string
+	count := &ExceptionCount{}
 	err := l.deskAct(ctx, by, actWaived, id, why, func(ctx context.Context, s *session, x *DeskException, now *standing, at time.Time) (Change, error) {
-		plant, reason = x.Plant, now.reason
+		plant, reason, *count = x.Plant, now.reason, ExceptionCount{}
+		count.ended(DeskWaived, by, micros(at)-now.raised)
 		if err := now.open("ledger.WaiveMessage", id); err != nil {
 			return Change{}, err
 		}
@@ -218,6 +220,6 @@ func (l *Ledger) WaiveMessage(ctx context.Context, by, id, why string) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.countExceptions(map[exceptionKey]*ExceptionCount{{plant, reason}: {Waived: 1}})
+	l.countExceptions(map[exceptionKey]*ExceptionCount{{plant, reason}: count})
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 )
 
 // An ExceptionCount is what became of the exceptions of one plant and reason since the
@@ -15,6 +16,41 @@ type ExceptionCount struct {
 	Healed        int64 // ended because what they waited for arrived
 	Resolved      int64 // ended because somebody did something: a person, or the source
 	Waived        int64 // given up by a person
+	Took          Took  // of those that ended
+}
+
+// A Took is how long exceptions stood, as a histogram.
+type Took struct {
+	UpTo [len(tookBounds)]int64 // those that stood no longer than the bound
+	All  int64
+	Sum  time.Duration
+}
+
+// tookBounds are the bounds of Took, ascending: of what heals by itself, of a shift, of
+// days.
+var tookBounds = [...]time.Duration{
+	time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 4 * time.Hour, 8 * time.Hour, 24 * time.Hour, 48 * time.Hour, 7 * 24 * time.Hour,
+}
+
+// TookBounds are the bounds of a Took, ascending.
+func TookBounds() []time.Duration { return tookBounds[:] }
+
+func (k *Took) add(d time.Duration) {
+	for i, bound := range tookBounds {
+		if d <= bound {
+			k.UpTo[i]++
+		}
+	}
+	k.All++
+	k.Sum += d
+}
+
+func (k *Took) merge(m *Took) {
+	for i := range k.UpTo {
+		k.UpTo[i] += m.UpTo[i]
+	}
+	k.All += m.All
+	k.Sum += m.Sum
 }
 
 // exceptionKey is what exceptions are counted by.
@@ -25,13 +61,16 @@ func (n *ExceptionCount) add(m *ExceptionCount) {
 	n.Healed += m.Healed
 	n.Resolved += m.Resolved
 	n.Waived += m.Waived
+	n.Took.merge(&m.Took)
 }
 
 // hubPrincipal begins the name in which a node acts by itself.
 const hubPrincipal = "hub@"
 
-// ended counts an exception that has ended in a state, on whose account.
-func (n *ExceptionCount) ended(state, by string) {
+// ended counts an exception that has ended in a state, on whose account, and how long it
+// stood, in microseconds.
+func (n *ExceptionCount) ended(state, by string, took int64) {
+	n.Took.add(time.Duration(max(took, 0)) * time.Microsecond)
 	switch {
 	case state == DeskWaived:
 		n.Waived++
@@ -40,6 +79,12 @@ func (n *ExceptionCount) ended(state, by string) {
 	default:
 		n.Resolved++
 	}
+}
+
+// countEnded counts an exception that this commit has raised and ended.
+func (t *transaction) countEnded(row []any, state, by string, at int64) {
+	raised, _ := row[exceptionRaised].(int64)
+	t.counted(row[exceptionPlant], row[exceptionReason]).ended(state, by, at-raised)
 }
 
 // counted is the count of a plant and reason in this commit.
@@ -59,10 +104,13 @@ func (t *transaction) counted(plant, reason any) *ExceptionCount {
 // endException ends open exceptions by an update that takes $1 and $2 as state and time,
 // and counts those that it ends.
 func (t *transaction) endException(ctx context.Context, state, by, where string, args ...any) error {
-	return t.each(ctx, "update exceptions set state = $1, ended = $2, resolution = $3 where "+where+" and state = 'open' returning plant, reason", args, func(r Row) error {
-		var plant, reason string
-		err := r.Scan(&plant, &reason)
-		t.counted(plant, reason).ended(state, by)
+	return t.each(ctx, "update exceptions set state = $1, ended = $2, resolution = $3 where "+where+" and state = 'open' returning plant, reason, message, version, ended - raised", args, func(r Row) error {
+		var plant, reason, message string
+		var version int
+		var took int64
+		err := r.Scan(&plant, &reason, &message, &version, &took)
+		t.endMoments(message, version)
+		t.counted(plant, reason).ended(state, by, took)
 		return err
 	})
 }

@@ -24,7 +24,6 @@ func heldAbout(t testing.TB, l *Ledger, id string, r *fault.Reason, lot event.Re
 		e.Waits = []string{CrossReferenceWanted("mes", "material", "7K41-053")}
 	}
 	e.Refs = []event.Ref{lot, "order/1000123"}
-	e.Owner, e.Within = "master-data", time.Hour
 	if good != "" {
 		d := produced(t, "graz", id, "s0", good)
 		e.Facts = d.Facts
@@ -79,7 +78,7 @@ func TestTheQueueSumsEachCauseExactly(t *testing.T) {
 		f.pass(time.Minute)
 		f.say(Following{Steps: []Step{receipt(k1, "lot/M-1/1")}})
 		f.begin("d", k1)
-		f.stop(Stop{Step: k1, Number: 1, Outcome: AttemptUnknown, Hold: &StepException{Step: k1, Fault: fault.New("test", fault.StepUndecided, "", "look at it"), Owner: "stores", Within: time.Minute}})
+		f.stop(Stop{Step: k1, Number: 1, Outcome: AttemptUnknown, Hold: &StepException{Step: k1, Fault: fault.New("test", fault.StepUndecided, "", "look at it"), Owner: "stores", Terms: Within(time.Minute)}})
 		all := groupsOf(t, f.Ledger, DeskFilter{})
 		var got []string
 		for _, g := range all {

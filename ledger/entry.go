@@ -16,11 +16,10 @@ type Entry struct {
 	Message event.Message
 	Drafts  []Draft
 	Fault   *fault.Fault
-	Waits   []string      // what the message waits for, where Fault heals: see ReferenceWanted and its like
-	Refs    []event.Ref   // with Fault: the objects that it is about, as far as that is known
-	Facts   []event.Fact  // with Fault: what is at stake, as far as that is known
-	Owner   string        // of the exception, if one is raised
-	Within  time.Duration // until its deadline; 0 for none
+	Waits   []string     // what the message waits for, where Fault heals: see ReferenceWanted and its like
+	Refs    []event.Ref  // with Fault: the objects that it is about, as far as that is known
+	Facts   []event.Fact // with Fault: what is at stake, as far as that is known
+	Groups  []string     // of the materials that it is about, where owners depend on them
 
 	Mapping  string // "system/message" and revision that prepared it, for reversals
 	Revision string
@@ -300,6 +299,8 @@ type Decision struct {
 	Drafts   []Draft              // events to be recorded, in order, with Statement and Change set
 	Objects  map[event.Ref]Object // new states
 	Fault    *fault.Fault         // with Held
+	Owner    string               // with Held: the group that takes care of it
+	Terms    Terms                // with Held: until when
 	Waits    []string
 	Conflict bool // Held as a conflict: what stands stays effective
 	Same     bool // Held already, for the same reason: nothing is written

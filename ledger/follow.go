@@ -34,12 +34,13 @@ func newFollowing() following {
 // A turn is what a node says of its attempts besides their outcome: that they
 // begin, or that they ended and nothing is known; and of what did not come in time.
 type turn struct {
-	plant  string
-	node   string
-	begins []Begin
-	stops  []Stop
-	late   []Late
-	begun  []Begun // the answer, one for each of begins
+	plant   string
+	node    string
+	begins  []Begin
+	stops   []Stop
+	late    []Late
+	moments []Moment // that have come
+	begun   []Begun  // the answer, one for each of begins
 }
 
 // Begin asks for an attempt at a step. One node only gets it.
@@ -105,6 +106,7 @@ func (t *transaction) loadFollowing(ctx context.Context, s *touched) error {
 		t.loadSteps(ctx, "c.key", alone),
 		t.loadAttempts(ctx, steps),
 		t.loadTimers(ctx),
+		t.loadMoments(ctx),
 		t.loadDue(ctx, steps))
 }
 
@@ -257,10 +259,12 @@ func (t *transaction) moveStep(f *feed, principal string, s Step) {
 		s.Status, s.Changed = status, at
 	} else {
 		s.Recorded, s.Changed = at, at
-		if s.Within > 0 {
-			s.Deadline = at.Add(s.Within)
-		}
+		d := s.Terms.from(micros(at))
+		s.Deadline = d.Until
 		t.following.fresh[s.Key] = true
+		if !s.Status.ended() {
+			t.warnOf(s.Key, Cause{Plant: s.Plant, System: s.System, About: aboutDeadline, Name: s.Command, Reason: fault.StepOverdue.Code}, d)
+		}
 	}
 	t.awaitStep(f, principal, known.Status, &s)
 	t.w.Steps[s.Key], t.following.moved[s.Key] = s, true
@@ -276,11 +280,8 @@ func (t *transaction) noteBefore(s *Step) {
 func (t *transaction) raiseStep(f *feed, principal string, x *StepException) {
 	s := t.w.Steps[x.Step]
 	at := f.tick(t.now)
-	deadline := int64(0)
-	if x.Within > 0 {
-		deadline = at + x.Within.Microseconds()
-	}
 	version := s.Attempts + 1
+	deadline := t.promise(s.Key, version, Cause{s.Plant, s.System, aboutStep, s.Command, x.Fault.Reason.Code}, x.Terms.from(at))
 	id := event.StatementID(s.Key, version)
 	t.raised[id] = []any{
 		s.Key, int64(version), s.Plant, s.System, s.Command, "open", x.Fault.Reason.Code, string(x.Fault.Reason.Class), x.Fault.Field, string(s.Object),
@@ -299,11 +300,12 @@ func (t *transaction) endStep(f *feed, principal string, end StepEnd) {
 	if end.Waived {
 		state = DeskWaived
 	}
+	t.moments.stirred[end.Step] = true
 	at := t.addAct(f, Act{Plant: f.plant, Principal: principal, Act: "exception." + state, Subject: "command/" + end.Step, Detail: end.Resolution})
 	for id, row := range t.raised {
 		if row[0] == end.Step && row[exceptionAbout] == aboutStep && row[exceptionState] == DeskOpen {
 			row[exceptionState], row[exceptionEnded], row[exceptionResolution] = state, at, end.Resolution
-			t.counted(row[exceptionPlant], row[exceptionReason]).ended(state, principal)
+			t.countEnded(row, state, principal, at)
 			delete(t.waits, id)
 		}
 	}
@@ -312,7 +314,7 @@ func (t *transaction) endStep(f *feed, principal string, end StepEnd) {
 
 // take begins and ends attempts as a turn says. What is no longer due, because
 // another node or an entry of the same commit was faster, does not begin.
-func (t *transaction) take(it *item) {
+func (t *transaction) take(it *item) error {
 	f := t.feeds[it.turn.plant]
 	it.turn.begun = make([]Begun, len(it.turn.begins))
 	for i := range it.turn.stops {
@@ -324,6 +326,12 @@ func (t *transaction) take(it *item) {
 	for i := range it.turn.begins {
 		it.turn.begun[i] = t.begin(&it.turn.begins[i], it.turn.node)
 	}
+	for i := range it.turn.moments {
+		if err := t.pass(f, it.turn.node, &it.turn.moments[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *transaction) begin(b *Begin, node string) Begun {
@@ -420,7 +428,7 @@ func (t *transaction) addFollowing() {
 			if e.Met {
 				state = "met"
 			}
-			t.add(expectationsTable, []any{id, e.Name, e.Cause, x.Plant, t.now + e.Within.Microseconds(), state})
+			t.add(expectationsTable, []any{id, e.Name, e.Cause, x.Plant, micros(e.Terms.from(t.now).Until), state})
 		}
 	}
 	for _, key := range sortedKeys(t.following.moved) {

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,6 +26,8 @@ type follower struct {
 	now     time.Time
 	follows map[string]Following // by message id
 	n       int
+	failing string // step of a commit that fails once
+	terms   Terms  // of messages that are held, where a test says so
 }
 
 func newFollower(t testing.TB, dsn string) *follower {
@@ -32,10 +35,22 @@ func newFollower(t testing.TB, dsn string) *follower {
 	f := &follower{t: t, now: base, follows: map[string]Following{}}
 	f.Ledger = open(t, dsn, Config{
 		Clock: func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return f.now },
+		Faults: func(step string) error {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if f.failing != step {
+				return nil
+			}
+			f.failing = ""
+			return errors.New("the connection broke " + step)
+		},
 		Decide: func(w *Working, e *Entry) Decision {
 			d := restating(w, e)
 			f.mu.Lock()
 			defer f.mu.Unlock()
+			if f.terms != nil && d.Outcome == Held {
+				d.Owner, d.Terms = "stores", f.terms
+			}
 			d.Following = f.follows[e.Message.ID]
 			d.Following.Settled = slices.DeleteFunc(slices.Clone(e.Settlements), func(s Settlement) bool { return s.Outcome == AttemptOpen })
 			return d
@@ -77,7 +92,7 @@ const (
 func receipt(key string, lanes ...event.Ref) Step {
 	return Step{
 		Key: key, Transaction: TransactionID("lot-to-stock", "lot/M-1/1"), Object: "lot/M-1/1", Plant: "graz", Reaction: "receive", Role: "erp", System: "erp",
-		Command: "receive-goods", Cause: "c.1", Lanes: lanes, Status: StepDue, Within: time.Minute,
+		Command: "receive-goods", Cause: "c.1", Lanes: lanes, Status: StepDue, Terms: Within(time.Minute),
 	}
 }
 

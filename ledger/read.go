@@ -361,6 +361,7 @@ type Exception struct {
 	Ended      time.Time // zero: open
 	Resolution string
 	Waits      []string
+	Stage      int // 0; StageWarned; behind it once for each time that it went to another owner
 
 	key     string
 	version int
@@ -374,6 +375,9 @@ func (x *Exception) ID() string { return cmp.Or(x.Message, x.key) }
 // Late tells whether it says only that something did not come in time: that goes on all
 // the same, and the exception ends by itself when it comes.
 func (x *Exception) Late() bool { return x.about == aboutDeadline || x.about == aboutExpectation }
+
+// Version is that of the message; of a command one more than its attempts, 0 for what is late.
+func (x *Exception) Version() int { return x.version }
 
 // Key is that of the message, the step or the expectation that it is about.
 func (x *Exception) Key() string { return x.key }
@@ -390,7 +394,7 @@ type HeldFilter struct {
 	Limit  int       // default 100
 }
 
-const exceptionQuery = `select message, version, plant, system, name, state, reason, field, ref, detail, owner, raised, deadline, ended, resolution, about from exceptions `
+const exceptionQuery = `select message, version, plant, system, name, state, reason, field, ref, detail, owner, raised, deadline, ended, resolution, about, stage from exceptions `
 
 // Held lists exceptions in the order in which they were raised.
 func (l *Ledger) Held(ctx context.Context, f HeldFilter) ([]Exception, error) {
@@ -422,7 +426,7 @@ func (l *Ledger) exceptions(ctx context.Context, query string, args ...any) ([]E
 			raised, deadline, ended int64
 		)
 		if err := r.Scan(&x.key, &x.version, &x.Plant, &x.System, &x.Name, &x.State, &reason, &x.Field, &x.Ref, &x.Detail, &x.Owner,
-			&raised, &deadline, &ended, &x.Resolution, &x.about); err != nil {
+			&raised, &deadline, &ended, &x.Resolution, &x.about, &x.Stage); err != nil {
 			return err
 		}
 		switch x.about {

@@ -59,8 +59,8 @@ type Step struct {
 	Posting     string    `json:"posting,omitempty"` // day of the plant on which it is posted, "2026-04-01"; "" for a status
 	Ordering    string    `json:"-"`                 // of the cause among the events of the object: in its lanes the smaller goes first, then the one that came first
 	Lanes       []event.Ref
-	Within      time.Duration `json:"-"` // from recording to its deadline; 0 for none
-	Status      StepStatus    `json:"status"`
+	Terms       Terms      `json:"-"` // from recording
+	Status      StepStatus `json:"status"`
 
 	// What the ledger fills in.
 	Recorded time.Time `json:"recorded"`
@@ -108,12 +108,12 @@ func objectOf(id string) string {
 // An Expectation is what a plan expects after an event. It stays due when it was
 // first, though the event is noted again.
 type Expectation struct {
-	Name   string        `json:"name"`
-	Cause  string        `json:"cause"` // id of the statement after which it is expected
-	Within time.Duration `json:"-"`     // from recording
-	Met    bool          `json:"met"`
-	How    string        `json:"how,omitempty"` // with Met: what ended it
-	Due    time.Time     `json:"due"`           // filled in by the ledger
+	Name  string    `json:"name"`
+	Cause string    `json:"cause"` // id of the statement after which it is expected
+	Terms Terms     `json:"-"`     // from recording
+	Met   bool      `json:"met"`
+	How   string    `json:"how,omitempty"` // with Met: what ended it
+	Due   time.Time `json:"due"`           // filled in by the ledger
 }
 
 // AttemptOutcome says what became of an attempt.
@@ -167,11 +167,11 @@ type Settlement struct {
 
 // A StepException is what stands in the way of a step.
 type StepException struct {
-	Step   string
-	Fault  *fault.Fault
-	Owner  string
-	Within time.Duration
-	Waits  []string
+	Step  string
+	Fault *fault.Fault
+	Owner string
+	Terms Terms
+	Waits []string
 }
 
 // A Following is what follows from an entry for other systems.

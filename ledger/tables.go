@@ -56,8 +56,10 @@ var (
 			texts("plant", "system", "name", "state", "reason", "class", "field", "ref", "detail", "owner"),
 			numbers("raised", "deadline", "ended"), texts("resolution", "about")),
 		conflict: `on conflict (message, version) do update set state = excluded.state, reason = excluded.reason, class = excluded.class,
-			field = excluded.field, ref = excluded.ref, detail = excluded.detail, owner = excluded.owner, deadline = excluded.deadline,
-			ended = excluded.ended, resolution = excluded.resolution`,
+			field = excluded.field, ref = excluded.ref, detail = excluded.detail, ended = excluded.ended, resolution = excluded.resolution,
+			owner = case when ` + sameReason + ` then exceptions.owner else excluded.owner end,
+			deadline = case when ` + sameReason + ` then exceptions.deadline else excluded.deadline end,
+			stage = case when ` + sameReason + ` then exceptions.stage else 0 end`,
 	}
 	exceptionRefsTable    = &table{name: "exception_refs", columns: concat(texts("ref", "message"), numbers("version")), conflict: "on conflict do nothing"}
 	exceptionWordsTable   = &table{name: "exception_words", columns: concat(texts("word", "message"), numbers("version")), conflict: "on conflict do nothing"}
@@ -85,6 +87,17 @@ var (
 		name:     "expectations",
 		columns:  concat(texts("transaction_id", "name", "cause", "plant"), numbers("due"), texts("state")),
 		conflict: "on conflict (transaction_id, name, cause) do update set state = excluded.state",
+	}
+	momentsTable     = &table{name: "moments", columns: momentTable, conflict: "on conflict do nothing"}
+	passedTable      = &table{name: "moments", columns: momentTable, conflict: "on conflict (message, version, n) do update set passed = excluded.passed"}
+	alertGroupsTable = &table{
+		name:     "alert_groups",
+		columns:  concat(texts("plant", "system", "about", "name", "reason"), numbers("stage", "started", "told", "emptied")),
+		conflict: "on conflict (plant, system, about, name, reason, stage) do update set started = excluded.started, told = excluded.told, emptied = excluded.emptied",
+	}
+	alertsTable     = &table{name: "alerts", columns: concat(texts("id", "plant", "kind"), numbers("decided"), blobs("notice")), conflict: "on conflict do nothing"}
+	alertSendsTable = &table{
+		name: "alert_sends", columns: concat(texts("channel", "alert", "state", "bundle"), numbers("attempts", "due"), texts("words"), numbers("changed")), conflict: "on conflict do nothing",
 	}
 	timersTable = &table{
 		name: "timers", columns: concat(texts("kind", "about", "transaction_id", "name", "cause", "plant"), numbers("due")), conflict: "on conflict do nothing",
@@ -127,11 +140,20 @@ var (
 		texts("plant"), numbers("link", "recorded", "first", "last", "rows"), texts("digest", "hash", "batch"))}
 )
 
+// sameReason is that an exception is raised again that stands open for the same reason:
+// it stays with whom it has come to, and its clock goes on.
+const sameReason = "exceptions.state = 'open' and exceptions.reason = excluded.reason"
+
+var momentTable = concat(texts("message"), numbers("version", "n"), texts("plant", "system", "about", "name", "reason"), numbers("due"), texts("owner"), numbers("passed"))
+
 // Places in a row of exceptions that change while a commit is gathered.
 const (
+	exceptionMessage    = 0
+	exceptionVersion    = 1
 	exceptionPlant      = 2
 	exceptionState      = 5
 	exceptionReason     = 6
+	exceptionRaised     = 12
 	exceptionEnded      = 14
 	exceptionResolution = 15
 	exceptionAbout      = 16

@@ -44,9 +44,9 @@ func (t *Timer) id() string { return string(t.Kind) + " " + t.About }
 // A Late is a timer whose time has passed, with what is raised because of it.
 type Late struct {
 	Timer
-	Fault  *fault.Fault
-	Owner  string
-	Within time.Duration // until the exception's own deadline; 0 for none
+	Fault *fault.Fault
+	Owner string
+	Terms Terms // of the exception, from when it is raised
 }
 
 // A Window is the time of a bundle that a plan gathers.
@@ -155,6 +155,7 @@ func (t *transaction) awaitStep(f *feed, principal string, before StepStatus, s 
 	case s.Deadline.IsZero() || was == is:
 	case is:
 		t.awaited.end(StepTimer, s.Key)
+		t.endMoments(s.Key, 0)
 		t.awaited.came[s.Key] = came{f, principal, string(s.Status)}
 	default:
 		delete(t.awaited.came, s.Key)
@@ -168,13 +169,14 @@ func (t *transaction) awaitTransaction(f *feed, principal string, x *Transaction
 		key := ExpectationKey(x.ID(), e.Name, e.Cause)
 		if e.Met {
 			t.awaited.end(ExpectationTimer, key)
+			t.endMoments(key, 0)
 			t.awaited.came[key] = came{f, principal, e.How}
 			continue
 		}
 		delete(t.awaited.came, key)
-		t.awaited.set(Timer{
-			Kind: ExpectationTimer, About: key, Transaction: x.ID(), Name: e.Name, Cause: e.Cause, Plant: x.Plant, Due: fromMicros(t.now + e.Within.Microseconds()),
-		})
+		d := e.Terms.from(t.now)
+		t.awaited.set(Timer{Kind: ExpectationTimer, About: key, Transaction: x.ID(), Name: e.Name, Cause: e.Cause, Plant: x.Plant, Due: d.Until})
+		t.warnOf(key, Cause{Plant: x.Plant, About: aboutExpectation, Name: e.Name, Reason: fault.ExpectMissed.Code}, d)
 	}
 	for _, w := range x.Windows {
 		key := windowKey(x.ID(), w.Bundle)
@@ -219,10 +221,7 @@ func (t *transaction) raiseLate(f *feed, node string, x *Late) {
 		t.noteExpectation(x)
 	}
 	at := f.tick(t.now)
-	deadline := int64(0)
-	if x.Within > 0 {
-		deadline = at + x.Within.Microseconds()
-	}
+	deadline := t.promise(x.About, 0, Cause{f.plant, system, about, name, x.Fault.Reason.Code}, x.Terms.from(at))
 	t.raised[lateID(x.About)] = []any{
 		x.About, int64(0), f.plant, system, name, DeskOpen, x.Fault.Reason.Code, string(x.Fault.Reason.Class), x.Fault.Field, string(x.Object()),
 		x.Fault.Explanation(), x.Owner, at, deadline, int64(0), "", about,
@@ -268,7 +267,7 @@ func (t *transaction) endLate(ctx context.Context) error {
 		at := t.addAct(c.feed, Act{Plant: c.feed.plant, Principal: c.principal, Act: "exception.resolved", Subject: lateSubject(is, key), Detail: resolution})
 		if fresh {
 			row[exceptionState], row[exceptionEnded], row[exceptionResolution] = DeskResolved, at, resolution
-			t.counted(row[exceptionPlant], row[exceptionReason]).ended(DeskResolved, c.principal)
+			t.countEnded(row, DeskResolved, c.principal, at)
 			continue
 		}
 		if err := t.endException(ctx, DeskResolved, c.principal, "message = $4 and version = 0", DeskResolved, at, resolution, key); err != nil {

@@ -26,7 +26,7 @@ func (f *follower) raiseDue() int {
 		if t.Kind == ExpectationTimer {
 			x = fault.New("test", fault.ExpectMissed, "", "%s has not come", t.Name)
 		}
-		late = append(late, Late{Timer: t, Fault: x, Owner: "logistics", Within: time.Hour})
+		late = append(late, Late{Timer: t, Fault: x, Owner: "logistics", Terms: Within(time.Hour)})
 	}
 	if err := f.RaiseLate(f.t.Context(), "graz", "node-1", late); err != nil {
 		f.t.Fatal(err)
@@ -122,7 +122,7 @@ func lotTransaction(state string, expectations []Expectation, windows []Window) 
 func TestWhatDoesNotComeInTimeIsAnExceptionUntilItComes(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		f := newFollower(t, dsn)
-		decision := Expectation{Name: "quality decision", Cause: "c.1", Within: 48 * time.Hour}
+		decision := Expectation{Name: "quality decision", Cause: "c.1", Terms: Within(48 * time.Hour)}
 		id := TransactionID("lot-to-stock", "lot/M-1/1")
 		key := ExpectationKey(id, decision.Name, decision.Cause)
 		f.say(Following{Transactions: []Transaction{lotTransaction("{}", []Expectation{decision}, nil)}})
@@ -213,7 +213,7 @@ func TestAClockThatIsSetBackRaisesNothingTwice(t *testing.T) {
 func TestOpeningALedgerGivesTimersToWhatHasNone(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		f := newFollower(t, dsn)
-		decision := Expectation{Name: "quality decision", Cause: "c.1", Within: time.Hour}
+		decision := Expectation{Name: "quality decision", Cause: "c.1", Terms: Within(time.Hour)}
 		f.say(Following{Steps: []Step{receipt(k1, "lot/M-1/1")}, Transactions: []Transaction{lotTransaction("{}", []Expectation{decision}, nil)}})
 		f.say(Following{Steps: []Step{receipt(k2, "lot/M-1/1")}})
 		want := lines(t, f.Ledger, "select kind || ' ' || about || ' ' || transaction_id || ' ' || name || ' ' || cause || ' ' || plant || ' ' || due from timers order by kind, about")
@@ -267,7 +267,7 @@ func TestAWindowIsDueUntilItIsToldToBeOver(t *testing.T) {
 func TestVerifyFindsTimesThatDoNotFit(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		f := newFollower(t, dsn)
-		decision := Expectation{Name: "quality decision", Cause: "c.1", Within: time.Hour}
+		decision := Expectation{Name: "quality decision", Cause: "c.1", Terms: Within(time.Hour)}
 		many := receipt(k1, "lot/M-1/1")
 		many.Members = []string{"c.1", "d.1"}
 		f.say(Following{

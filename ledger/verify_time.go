@@ -8,7 +8,7 @@ import (
 // verifyTimes checks that what is awaited has a timer, or an open exception because it
 // is late; and that nothing is left of what came.
 func (v *verification) verifyTimes(ctx context.Context) error {
-	for _, check := range []func(context.Context) error{v.verifyDeadlines, v.verifyExpectations, v.verifyWindows, v.verifyTimers} {
+	for _, check := range []func(context.Context) error{v.verifyDeadlines, v.verifyExpectations, v.verifyWindows, v.verifyTimers, v.verifyMoments} {
 		if err := check(ctx); err != nil {
 			return err
 		}
@@ -149,6 +149,30 @@ func (v *verification) verifyTimers(ctx context.Context) error {
 				c.find("timer of command %s: no step has that deadline", about)
 			case kind == ExpectationTimer && (x.absent(7) || x.number(7) != x.number(5)):
 				c.find("timer of %s of transaction %s: nothing is expected until then", x.text(3), x.text(2))
+			}
+		}
+		return nil
+	}, nil)
+}
+
+// verifyMoments checks that open exceptions stand where the moments that have passed
+// have brought them, and that what is to come is behind that.
+func (v *verification) verifyMoments(ctx context.Context) error {
+	c := &v.checks[checkTimers]
+	const of = "from moments m where m.message = x.message and m.version = x.version and m.passed "
+	w := &walk{
+		columns: []string{"x.message", "x.version", "x.stage", "(select coalesce(max(m.n), 0) " + of + "> 0)", "(select coalesce(min(m.n), 0) " + of + "= 0)"},
+		from:    "exceptions x", where: "x.state = 'open'", key: []any{"", least}, limit: 1000,
+	}
+	return v.each(ctx, w, func(page []row) error {
+		for _, x := range page {
+			c.Looked++
+			stage, passed, next := x.number(2), x.number(3), x.number(4)
+			switch {
+			case stage != passed:
+				c.find("exception %s.%d stands at stage %d, and the last moment that it has passed is %d", x.text(0), x.number(1), stage, passed)
+			case next > 0 && next <= stage:
+				c.find("exception %s.%d stands at stage %d, and moment %d is still to come", x.text(0), x.number(1), stage, next)
 			}
 		}
 		return nil

@@ -149,7 +149,7 @@ func (b *book) hold(id, plant string, reason *fault.Reason, ref event.Ref) ledge
 	s := stated{message: id, id: id, plant: plant}
 	f := fault.New("test", reason, "", "")
 	f.Ref = ref
-	r, err := b.Record(b.t.Context(), &ledger.Entry{Message: s.kept("digest of " + id), Fault: f, Owner: "operations"})
+	r, err := b.Record(b.t.Context(), &ledger.Entry{Message: s.kept("digest of " + id), Fault: f})
 	if err != nil {
 		b.t.Fatal(err)
 	}

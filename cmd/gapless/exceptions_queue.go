@@ -59,7 +59,7 @@ func (c *cli) showQueue(ctx context.Context, n *connection, f *deskFilter) error
 	t := newTable(">count", "oldest", "until", "class", "for", "group")
 	for i := range all.Groups {
 		g := &all.Groups[i]
-		t.add(count(g.Count), age(g.AgeSeconds), until(g.Deadline, g.Late), g.Class, strings.Join(g.Owners, ", "), g.Group)
+		t.add(count(g.Count), age(g.AgeSeconds), until(g.Deadline, g.Late)+stages(g), g.Class, strings.Join(g.Owners, ", "), g.Group)
 	}
 	t.write(c.out, "")
 	for i := range all.Groups {
@@ -80,6 +80,18 @@ func age(seconds int64) string {
 		return fmt.Sprintf("%d min", d/time.Minute)
 	}
 	return fmt.Sprintf("%d s", seconds)
+}
+
+// stages says how many of a group were warned of or went to another owner.
+func stages(g *api.GroupView) string {
+	text := ""
+	if g.Warned > 0 {
+		text += fmt.Sprintf(", %s warned", count(g.Warned))
+	}
+	if g.Escalated > 0 {
+		text += fmt.Sprintf(", %s escalated", count(g.Escalated))
+	}
+	return text
 }
 
 func until(deadline string, late bool) string {
@@ -184,8 +196,28 @@ func (c *cli) printCase(x *api.CaseView) {
 	if x.Assignee != "" {
 		fmt.Fprintf(c.out, "    %s has it\n", x.Assignee)
 	}
+	for _, m := range x.Moments {
+		c.printMoment(&m)
+	}
+	if x.Stage != "" && len(x.Moments) == 0 {
+		fmt.Fprintf(c.out, "    %s\n", x.Stage)
+	}
 	if x.Snoozed != "" {
 		fmt.Fprintf(c.out, "    snoozed to %s\n", x.Snoozed)
+	}
+}
+
+// printMoment prints when an exception is or was warned of, or goes or went to another owner.
+func (c *cli) printMoment(m *api.MomentView) {
+	switch {
+	case m.What == "warning" && m.Passed == "":
+		fmt.Fprintf(c.out, "    is warned of at %s\n", m.Due)
+	case m.What == "warning":
+		fmt.Fprintf(c.out, "    was warned of at %s\n", m.Passed)
+	case m.Passed == "":
+		fmt.Fprintf(c.out, "    goes to %s at %s\n", m.To, m.Due)
+	default:
+		fmt.Fprintf(c.out, "    went to %s at %s\n", m.To, m.Passed)
 	}
 }
 
@@ -245,7 +277,7 @@ func (c *cli) printWholeCase(x *api.CaseView) {
 // actText is an act as a line.
 func actText(a *api.ActView) string {
 	parts := []string{fmt.Sprintf("%s %s %s", a.Recorded, a.Principal, a.Act)}
-	for _, name := range []string{"state", "assignee", "until"} {
+	for _, name := range []string{"state", "stage", "owner", "assignee", "until"} {
 		before, after := a.Before[name], a.After[name]
 		if before != "" || after != "" {
 			parts = append(parts, fmt.Sprintf("%s %s -> %s", name, cmp.Or(before, "-"), cmp.Or(after, "-")))

@@ -61,7 +61,7 @@ func stories(pattern string, vars []string) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"month": month, "hub": hub, "unhub": unhub, "code": code, "settled": settled, "undecided": undecided, "applied": applied,
+			"month": month, "hub": hub, "unhub": unhub, "code": code, "settled": settled, "undecided": undecided, "told": told, "applied": applied,
 			"rewrite": rewrite, "alter": alter, "lastline": lastLine, "field": field,
 		},
 	}
@@ -222,6 +222,31 @@ func undecided(ts *testscript.TestScript, _ bool, args []string) {
 		<-every.C
 	}
 	ts.Fatalf("not %s are undecided after 20 s", args[0])
+}
+
+// told FILE KIND N waits until so many alerts of a kind stand in a file, and wants no more.
+func told(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: told FILE KIND N")
+	}
+	wanted, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	every := time.NewTicker(50 * time.Millisecond)
+	defer every.Stop()
+	found := 0
+	for range 600 {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		if !errors.Is(err, os.ErrNotExist) {
+			ts.Check(err)
+		}
+		if found = strings.Count(string(text), `"kind":"`+args[1]+`"`); found >= wanted {
+			break
+		}
+		<-every.C
+	}
+	if found != wanted {
+		ts.Fatalf("%d alerts of the kind %s were told, want %d", found, args[1], wanted)
+	}
 }
 
 // rewrite HOW FROM TO writes a shift report in another way: reversed; or with the

@@ -49,6 +49,7 @@ the clear.`,
 type server struct {
 	gapless.Config
 	catalog, log, logLevel string
+	alerts                 string
 }
 
 func (s *server) flags(cmd *cobra.Command) {
@@ -59,6 +60,7 @@ func (s *server) flags(cmd *cobra.Command) {
 	declare(cmd, "tls-cert", &s.TLSCert)
 	declare(cmd, "tls-key", &s.TLSKey)
 	declare(cmd, "insecure", &s.Insecure)
+	declare(cmd, "alerts", &s.alerts)
 	declare(cmd, "checkpoint-every", &s.CheckpointEvery)
 	declare(cmd, "max-body", &s.MaxBody)
 	declare(cmd, "rate", &s.Rate)
@@ -78,6 +80,11 @@ func (c *cli) serve(ctx context.Context, s *server) error {
 	s.Version = programVersion()
 	if s.Connected, err = gapless.Connect(s.Catalog, gapless.Secrets(c.getenv), time.Now); err != nil {
 		return err
+	}
+	if s.alerts != "" {
+		if s.Alerts, err = c.openAlerts(s.alerts); err != nil {
+			return err
+		}
 	}
 	var failed error
 	s.Ready = func(url string) { failed = c.tellReady(s, url) }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/gapless/gapless/api"
+	"github.com/gapless/gapless/ledger"
 )
 
 // table is columns of text, aligned: numbers to the right, the rest to the left.
@@ -55,7 +55,7 @@ func (t *table) write(w io.Writer, indent string) {
 }
 
 // grouped writes a decimal with its whole part in groups of three: 5,194,003.
-func grouped(decimal string) string { return api.Grouped(decimal) }
+func grouped(decimal string) string { return ledger.Grouped(decimal) }
 
 // count is a whole number in groups of three.
 func count[N int | int64](n N) string { return grouped(strconv.FormatInt(int64(n), 10)) }

@@ -203,6 +203,7 @@ table exceptions
 	ended bigint not null
 	resolution text collate "C" not null
 	about text collate "C" not null
+	stage bigint not null
 	CHECK ((about = ANY (ARRAY['message'::text, 'step'::text, 'deadline'::text, 'expectation'::text])))
 	CHECK ((class = ANY (ARRAY['heals'::text, 'data'::text, 'business'::text, 'definition'::text, 'operations'::text])))
 	CHECK ((state = ANY (ARRAY['open'::text, 'resolved'::text, 'waived'::text])))
@@ -210,6 +211,7 @@ table exceptions
 	CREATE INDEX exceptions_group ON public.exceptions USING btree (plant, system, about, name, reason, raised, message) WHERE (state = 'open'::text)
 	CREATE INDEX exceptions_open ON public.exceptions USING btree (raised) WHERE (state = 'open'::text)
 	CREATE INDEX exceptions_raised ON public.exceptions USING btree (raised, message)
+	CREATE INDEX exceptions_stage ON public.exceptions USING btree (plant, system, about, name, reason, stage) WHERE ((state = 'open'::text) AND (stage > 0))
 	CREATE INDEX exceptions_waived ON public.exceptions USING btree (plant) WHERE (state = 'waived'::text)
 table expectations
 	transaction_id text collate "C" not null
@@ -322,6 +324,21 @@ table messages
 	partition by RANGE (recorded)
 	PRIMARY KEY (key, version, recorded)
 	CREATE INDEX messages_link ON ONLY public.messages USING btree (plant, link, n)
+table moments
+	message text collate "C" not null
+	version bigint not null
+	n bigint not null
+	plant text collate "C" not null
+	system text collate "C" not null
+	about text collate "C" not null
+	name text collate "C" not null
+	reason text collate "C" not null
+	due bigint not null
+	owner text collate "C" not null
+	passed bigint not null
+	PRIMARY KEY (message, version, n)
+	CREATE INDEX moments_due ON public.moments USING btree (due) WHERE (passed = 0)
+	CREATE INDEX moments_passed ON public.moments USING btree (plant, system, about, name, reason) WHERE ((passed > 0) AND (version = 0))
 table object_events
 	ref text collate "C" not null
 	plant text collate "C" not null

@@ -239,7 +239,7 @@ CREATE TABLE "exceptions" (
 	deadline bigint not null,
 	ended    bigint not null,
 	resolution text not null,
-	about    text   not null check (about in ('message', 'step', 'deadline', 'expectation')),
+	about    text   not null check (about in ('message', 'step', 'deadline', 'expectation')), stage bigint not null default 0,
 	primary key (message, version)
 )
 
@@ -248,6 +248,8 @@ CREATE INDEX exceptions_group on exceptions (plant, system, about, name, reason,
 CREATE INDEX exceptions_open on exceptions (raised) where state = 'open'
 
 CREATE INDEX exceptions_raised on exceptions (raised, message)
+
+CREATE INDEX exceptions_stage on exceptions (plant, system, about, name, reason, stage) where state = 'open' and stage > 0
 
 CREATE INDEX exceptions_waived on exceptions (plant) where state = 'waived'
 
@@ -369,6 +371,25 @@ CREATE TABLE messages (
 )
 
 CREATE INDEX messages_link on messages (plant, link, n)
+
+CREATE TABLE moments (
+	message text   not null,
+	version bigint not null,
+	n       bigint not null,
+	plant   text   not null,
+	system  text   not null,
+	about   text   not null,
+	name    text   not null,
+	reason  text   not null,
+	due     bigint not null,
+	owner   text   not null,
+	passed  bigint not null,
+	primary key (message, version, n)
+) without rowid
+
+CREATE INDEX moments_due on moments (due) where passed = 0
+
+CREATE INDEX moments_passed on moments (plant, system, about, name, reason) where passed > 0 and version = 0
 
 CREATE TABLE object_events (
 	ref      text   not null,

@@ -1,4 +1,4 @@
-package api
+package ledger
 
 import (
 	"fmt"
@@ -8,22 +8,21 @@ import (
 	"strings"
 
 	"github.com/gapless/gapless/event"
-	"github.com/gapless/gapless/ledger"
 )
 
-// effect says in words what does not go on because of a group, and how much of it:
+// Effect says in words what does not go on because of a group, and how much of it:
 // "receive-goods not done for 12 lots, good 4,200 kg".
-func effect(g *ledger.Group) string {
+func (g *Group) Effect() string {
 	parts := []string{fmt.Sprintf("%s not done for %s", g.Name, counted(g.Objects))}
 	switch {
-	case g.About == "message":
+	case g.About == aboutMessage:
 		parts[0] = several(g.Count, "message") + " not recorded"
 		if objects := counted(g.Objects); objects != "" {
 			parts[0] += ", about " + objects
 		}
-	case g.About == "deadline":
+	case g.About == aboutDeadline:
 		parts[0] = fmt.Sprintf("%s late for %s", g.Name, counted(g.Objects))
-	case g.About == "expectation":
+	case g.About == aboutExpectation:
 		parts[0] = fmt.Sprintf("%s awaited for %s", g.Name, counted(g.Objects))
 	case len(g.Objects) == 0:
 		parts[0] = fmt.Sprintf("%s not done %s", g.Name, several(g.Count, "time"))
