@@ -34,8 +34,8 @@ func (a *API) deskRoutes() {
 	act("waive", "Give it up", "A message is not recorded, and counts among what figures leave out; a command is not performed.", a.waive)
 	act("resume", "Let it go on", "A message is taken in again from what was kept; of a command its plan decides anew.", a.resume)
 
-	read(a, operation(http.MethodPost, "/v1/bulk", "start-bulk", tagHeld, "Resume a group",
-		"Begins bulk work: a few of the group to test what was put right, or all of it. Needs the role operator at its plant."), a.startBulk)
+	read(a, operation(http.MethodPost, "/v1/bulk", "start-bulk", tagHeld, "Decide about a group",
+		"Begins bulk work: resumes a few of the group to test what was put right, or all of it; or assigns, comments, snoozes, wakes or waives them. Needs the role operator at its plant."), a.startBulk)
 	read(a, operation(http.MethodGet, "/v1/bulk", "list-bulk", tagHeld, "Bulk work", "The newest first."), a.listBulk)
 	read(a, operation(http.MethodGet, "/v1/bulk/{bulk}", "get-bulk", tagHeld, "One piece of bulk work", "How far it has come, and what became of its members, page by page."), a.getBulk)
 	for _, move := range []struct{ name, to, summary string }{

@@ -3,7 +3,6 @@ package flow
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/gapless/gapless/event"
@@ -85,13 +84,11 @@ func (f *Flow) resolutionEntry(ctx context.Context, step *ledger.Step, r *Resolu
 
 // decided is what a resolution says of a step as it stands.
 func (f *Flow) decided(ctx context.Context, step *ledger.Step, r *Resolution) (ledger.AttemptOutcome, error) {
-	attempts, err := f.ledger.Attempts(ctx, step.Key)
+	doubtful, err := f.ledger.InDoubt(ctx, []string{step.Key})
 	if err != nil {
 		return "", err
 	}
-	return r.outcome(step, slices.ContainsFunc(attempts, func(a ledger.Attempt) bool {
-		return a.Outcome == ledger.AttemptOpen || a.Outcome == ledger.AttemptUnknown
-	}))
+	return r.outcome(step, doubtful[step.Key])
 }
 
 // outcome is what a resolution says of a step; doubtful tells that an attempt may

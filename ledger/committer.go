@@ -33,6 +33,7 @@ type item struct {
 // act is a write that is not a message: keys, accounts, revisions, cursors.
 type act struct {
 	row   Act
+	also  []Act // what else write has done, filled in by it: its members' turns in bulk work
 	write func(ctx context.Context, s *session, at time.Time) error
 }
 

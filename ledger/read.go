@@ -147,6 +147,37 @@ func (l *Ledger) Newest(ctx context.Context, key string) (StoredMessage, error) 
 	return l.Message(ctx, id, true)
 }
 
+// NewestOf are the newest versions of messages by key, with their bodies. A key that is
+// of no message is absent.
+func (l *Ledger) NewestOf(ctx context.Context, keys []string) (map[string]StoredMessage, error) {
+	all := make(map[string]StoredMessage, len(keys))
+	query := messageQuery + " and i.version = m.version where " + l.store.dialect.isIn("m.key", "$1")
+	err := l.each(ctx, query, []any{l.store.dialect.list(keys)}, func(r Row) error {
+		m, err := scanMessage(r)
+		m.Erased = true
+		all[m.Key()] = m
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	query = "select c.key, c.body from inbox i join messages m on m.key = i.key and m.version = i.version join contents c on c.recorded = m.recorded and c.key = m.key where " +
+		l.store.dialect.isIn("i.key", "$1")
+	err = l.each(ctx, query, []any{l.store.dialect.list(keys)}, func(r Row) error {
+		var key string
+		var body []byte
+		if err := r.Scan(&key, &body); err != nil {
+			return err
+		}
+		if m, ok := all[key]; ok {
+			m.Erased, m.Body = false, body
+			all[key] = m
+		}
+		return nil
+	})
+	return all, err
+}
+
 // Versions are all kept versions of a message, oldest first, without bodies.
 func (l *Ledger) Versions(ctx context.Context, key string) ([]StoredMessage, error) {
 	var all []StoredMessage
