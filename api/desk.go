@@ -60,6 +60,9 @@ type DeskIn struct {
 	From   Instant `query:"from" doc:"Raised at this time or later"`
 	To     Instant `query:"to" doc:"Raised before this time"`
 	Text   string  `query:"text" doc:"Words and refs that must all be found: the beginning of a ref such as order/1000123, of a part of one, or of a word of what is wrong"`
+
+	Content string `query:"content" doc:"Words that the raw content of its message must say, or the beginning of them: the first 200 different ones of it are found. Needs the role quality or steward; what is of other plants is not found"`
+	Amount  string `query:"amount" example:">=100 kg" doc:"What is at stake, exactly: of any measure or of a named one, compared by >=, >, <=, < or = with an amount in a unit, by its code or symbol"`
 }
 
 // filter reads the parameters, within what the caller may see.
@@ -80,6 +83,13 @@ func (in *DeskIn) filter(who caller) (f ledger.DeskFilter, err error) {
 	mine, err := in.Mine.set("mine")
 	if mine {
 		f.Assignee = who.Name
+	}
+	if err == nil && in.Amount != "" {
+		f.Amount, err = amountFilter(in.Amount)
+	}
+	f.Content = in.Content
+	if err == nil {
+		err = addRawPlants(&f, who)
 	}
 	if err == nil {
 		f.From, err = in.From.time("from", time.Time{})

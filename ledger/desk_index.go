@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -20,11 +22,19 @@ type raisedAbout struct {
 	refs    []event.Ref
 	facts   []event.Fact
 	texts   []string
+	content content
+}
+
+// content is what a message says.
+type content struct {
+	source string // id of the version
+	plant  string
+	body   []byte
 }
 
 // noteMessage keeps what is known of a message that is held.
 func (t *transaction) noteMessage(e *Entry, r *fault.Fault, m *keyed) {
-	n := raisedAbout{key: m.Key(), version: m.Version, refs: slices.Clone(e.Refs), facts: slices.Clone(e.Facts), texts: []string{m.Key(), m.ID, r.Field, r.Explanation()}}
+	n := raisedAbout{key: m.Key(), version: m.Version, content: content{m.StatementID(), m.Plant, m.Body}, refs: slices.Clone(e.Refs), facts: slices.Clone(e.Facts), texts: []string{m.Key(), m.ID, r.Field, r.Explanation()}}
 	for i := range e.Drafts {
 		n.refs = append(n.refs, e.Drafts[i].Refs...)
 		n.facts = append(n.facts, e.Drafts[i].Facts...)
@@ -62,7 +72,14 @@ func (t *transaction) writeNoted(ctx context.Context) error {
 			n.rows(rows)
 		}
 	}
-	return t.insertAll(ctx, []*table{exceptionRefsTable, exceptionWordsTable, exceptionAmountsTable}, rows)
+	return t.insertAll(ctx, []*table{exceptionRefsTable, exceptionWordsTable, exceptionAmountsTable, exceptionContentsTable}, rows)
+}
+
+// notedCause is the event behind a step that stands still.
+type notedCause struct {
+	refs    []event.Ref
+	facts   []event.Fact
+	content content
 }
 
 // readCauses adds to noted steps what the events behind them say.
@@ -77,41 +94,71 @@ func (t *transaction) readCauses(ctx context.Context) error {
 		return nil
 	}
 	slices.Sort(keys)
-	type cause struct {
-		plant              string
-		position, recorded int64
-		refs               []event.Ref
-	}
-	causes := map[string]cause{}
-	err := t.in(ctx, "select s.key, e.plant, e.position, e.recorded, e.derived from steps s join events e on e.plant = s.plant and e.position = s.position where ",
-		"s.key", slices.Compact(keys), func(r Row) error {
+	keys = slices.Compact(keys)
+	causes := map[string]*notedCause{}
+	err := t.in(ctx, "select s.key, e.plant, e.message, e.derived from steps s join events e on e.plant = s.plant and e.position = s.position where ", "s.key", keys, func(r Row) error {
+		var key string
+		var text []byte
+		c := &notedCause{}
+		if err := r.Scan(&key, &c.content.plant, &c.content.source, &text); err != nil {
+			return err
+		}
+		var d derived
+		err := json.Unmarshal(text, &d)
+		c.refs = d.Refs
+		causes[key] = c
+		return err
+	})
+	if err == nil {
+		err = t.in(ctx, "select s.key, "+factColumns+` from steps s join events e on e.plant = s.plant and e.position = s.position
+			join facts f on f.plant = e.plant and f.position = e.position and f.recorded = e.recorded where f.sign = 1 and `, "s.key", keys, func(r Row) error {
 			var key string
-			var c cause
-			var text []byte
-			if err := r.Scan(&key, &c.plant, &c.position, &c.recorded, &text); err != nil {
-				return err
+			f, err := scanFact(r, &key)
+			if c := causes[key]; err == nil && c != nil {
+				c.facts = append(c.facts, f)
 			}
-			var d derived
-			err := json.Unmarshal(text, &d)
-			c.refs = d.Refs
-			causes[key] = c
 			return err
 		})
+	}
+	if err == nil {
+		err = t.readContents(ctx, causes)
+	}
 	if err != nil {
 		return err
 	}
 	for i := range t.noted {
 		n := &t.noted[i]
-		c, ok := causes[n.key]
-		if !n.step || !ok {
-			continue
-		}
-		n.refs = append(n.refs, c.refs...)
-		if n.facts, err = loadFacts(ctx, t.session, c.plant, c.position, c.recorded); err != nil {
-			return err
+		if c := causes[n.key]; n.step && c != nil {
+			n.refs, n.facts, n.content = append(n.refs, c.refs...), c.facts, c.content
 		}
 	}
 	return nil
+}
+
+// readContents adds to causes what their messages say, as far as it is still there.
+func (t *transaction) readContents(ctx context.Context, causes map[string]*notedCause) error {
+	var keys []string
+	for _, c := range causes {
+		key, _, err := event.ParseStatementID(c.content.source)
+		if err != nil {
+			return fmt.Errorf("ledger.readContents: %w", err)
+		}
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	contents := map[string][]byte{}
+	err := t.in(ctx, "select m.key, m.version, c.body from messages m join contents c on c.recorded = m.recorded and c.key = m.key where ", "m.key", slices.Compact(keys), func(r Row) error {
+		var key string
+		var version int
+		var body []byte
+		err := r.Scan(&key, &version, &body)
+		contents[event.StatementID(key, version)] = body
+		return err
+	})
+	for _, c := range causes {
+		c.content.body = contents[c.content.source]
+	}
+	return err
 }
 
 // rows gathers the rows of one exception.
@@ -125,7 +172,10 @@ func (n *raisedAbout) rows(to map[*table][][]any) {
 		to[exceptionRefsTable] = append(to[exceptionRefsTable], []any{string(ref), n.key, int64(n.version)})
 		texts = append(texts, ref.Segments()...)
 	}
-	for _, word := range wordsOf(texts...) {
+	for _, word := range contentWords(n.content.body) {
+		to[exceptionContentsTable] = append(to[exceptionContentsTable], []any{word, n.key, int64(n.version), n.content.plant, n.content.source})
+	}
+	for _, word := range wordsOf(mostWords, texts...) {
 		to[exceptionWordsTable] = append(to[exceptionWordsTable], []any{word, n.key, int64(n.version)})
 	}
 	var sums []Amount
@@ -133,24 +183,77 @@ func (n *raisedAbout) rows(to map[*table][][]any) {
 		sums = addAmount(sums, Amount{f.Measure, f.Base.Value, f.Base.Unit})
 	}
 	for _, a := range sums {
-		to[exceptionAmountsTable] = append(to[exceptionAmountsTable], []any{n.key, int64(n.version), a.Measure, a.Unit, a.Value.String()})
+		to[exceptionAmountsTable] = append(to[exceptionAmountsTable], amountRow(n.key, int64(n.version), &a))
 	}
+}
+
+// amountRow is a row of what is at stake. What is too large for a whole number of
+// millionths is all residue.
+func amountRow(key string, version int64, a *Amount) []any {
+	scaled, residue, err := a.Value.Scaled(FactDigits)
+	if err != nil {
+		scaled, residue = 0, a.Value
+	}
+	rest := ""
+	if !residue.IsZero() {
+		rest = residue.String()
+	}
+	return []any{key, version, a.Measure, a.Unit, a.Value.String(), a.Value.Ordered(), scaled, rest}
 }
 
 // How much of the texts of one exception is found by: what is longer is prose of a
 // system, and its end says little.
 const (
-	mostWords   = 100
-	longestWord = 64
+	mostWords        = 100
+	longestWord      = 64
+	mostContentWords = 200     // of raw content
+	mostContent      = 1 << 16 // bytes of it that are looked at
 )
 
-// wordsOf are the words of texts in small letters, each once: what stands between
+// contentWords are the words of raw content: of JSON those of its values, of anything else
+// all of them. Content in another encoding than UTF-8 has none.
+func contentWords(body []byte) []string {
+	if len(body) > mostContent {
+		body = body[:mostContent] // is no JSON any more: its names are among the words
+	}
+	numbered := json.NewDecoder(bytes.NewReader(body))
+	numbered.UseNumber()
+	var value any
+	if err := numbered.Decode(&value); err == nil && !numbered.More() {
+		return wordsOf(mostContentWords, textsIn(value, nil)...)
+	}
+	if body = bytes.ToValidUTF8(body, nil); bytes.IndexByte(body, 0) >= 0 {
+		return nil
+	}
+	return wordsOf(mostContentWords, string(body))
+}
+
+// textsIn are the texts and numbers of a JSON value, behind others.
+func textsIn(value any, all []string) []string {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, name := range sortedKeys(v) {
+			all = textsIn(v[name], all)
+		}
+	case []any:
+		for _, x := range v {
+			all = textsIn(x, all)
+		}
+	case string:
+		all = append(all, v)
+	case json.Number:
+		all = append(all, v.String())
+	}
+	return all
+}
+
+// wordsOf are the words of texts in small letters, each once and so many at most: what stands between
 // blanks, and its parts of letters and digits alone.
-func wordsOf(texts ...string) []string {
+func wordsOf(most int, texts ...string) []string {
 	seen := map[string]bool{}
 	var all []string
 	add := func(word string) {
-		if len(word) > 1 && len(word) <= longestWord && !seen[word] && len(all) < mostWords {
+		if len(word) > 1 && len(word) <= longestWord && !seen[word] && len(all) < most {
 			seen[word] = true
 			all = append(all, word)
 		}

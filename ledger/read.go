@@ -491,24 +491,30 @@ func (l *Ledger) exceptions(ctx context.Context, query string, args ...any) ([]E
 		all = append(all, x)
 		return nil
 	})
-	for i := range all {
-		if err != nil {
-			break
-		}
-		all[i].Waits, err = l.waits(ctx, all[i].key, all[i].version)
+	if err != nil {
+		return nil, err
 	}
-	return all, err
+	return all, l.addWaits(ctx, all)
 }
 
-func (l *Ledger) waits(ctx context.Context, key string, version int) ([]string, error) {
-	var all []string
-	err := l.each(ctx, "select wanted from waits where message = $1 and version = $2 order by wanted", []any{key, version}, func(r Row) error {
-		var wanted string
-		err := r.Scan(&wanted)
-		all = append(all, wanted)
+// addWaits adds what exceptions wait for.
+func (l *Ledger) addWaits(ctx context.Context, all []Exception) error {
+	keys, at := make([]string, len(all)), make(map[string][]*Exception, len(all))
+	for i := range all {
+		keys[i] = all[i].key
+		at[keys[i]] = append(at[keys[i]], &all[i])
+	}
+	return l.keyed(ctx, "select message, version, wanted from waits where ", "message", keys, " order by wanted", func(r Row) error {
+		var key, wanted string
+		var version int
+		err := r.Scan(&key, &version, &wanted)
+		for _, x := range at[key] {
+			if x.version == version {
+				x.Waits = append(x.Waits, wanted)
+			}
+		}
 		return err
 	})
-	return all, err
 }
 
 // HeldCount counts open exceptions by plant and reason.

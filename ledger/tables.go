@@ -62,8 +62,11 @@ var (
 	exceptionRefsTable    = &table{name: "exception_refs", columns: concat(texts("ref", "message"), numbers("version")), conflict: "on conflict do nothing"}
 	exceptionWordsTable   = &table{name: "exception_words", columns: concat(texts("word", "message"), numbers("version")), conflict: "on conflict do nothing"}
 	exceptionAmountsTable = &table{
-		name: "exception_amounts", columns: concat(texts("message"), numbers("version"), texts("measure", "unit", "value")),
-		conflict: "on conflict (message, version, measure, unit) do update set value = excluded.value",
+		name: "exception_amounts", columns: concat(texts("message"), numbers("version"), texts("measure", "unit", "value", "place"), numbers("scaled"), texts("residue")),
+		conflict: "on conflict (message, version, measure, unit) do update set value = excluded.value, place = excluded.place, scaled = excluded.scaled, residue = excluded.residue",
+	}
+	exceptionContentsTable = &table{
+		name: "exception_contents", columns: concat(texts("word", "message"), numbers("version"), texts("plant", "source")), conflict: "on conflict do nothing",
 	}
 	deskTable = &table{
 		name: "desk", columns: concat(texts("message", "assignee"), numbers("until", "since"), texts("reason")),
