@@ -150,9 +150,10 @@ type resolveIn struct {
 
 // resolution is what a person decides about a command.
 type resolution struct {
-	How       string   `json:"how" enum:"resume,done,not-done,waive"`
-	Why       string   `json:"why,omitempty" doc:"Required but for resume; kept on record"`
+	How       string   `json:"how" enum:"resume,done,not-done,waive,split"`
+	Why       string   `json:"why,omitempty" doc:"Required but for resume and split; kept on record"`
 	Documents []string `json:"documents,omitempty" nullable:"false" doc:"With done: the numbers that the system gave"`
+	Members   []string `json:"members,omitempty" nullable:"false" doc:"With split: ids of the events that are to blame; absent where nobody knows"`
 }
 
 func (a *API) resolve(ctx context.Context, who caller, in *resolveIn) (StepView, error) {
@@ -163,7 +164,7 @@ func (a *API) resolve(ctx context.Context, who caller, in *resolveIn) (StepView,
 	if !who.May(ledger.Operator, s.Plant) {
 		return s, forbidden("deciding about a command needs the role operator at its plant")
 	}
-	err = a.flow.Resolve(ctx, flow.Resolution{Command: in.Command, By: who.Principal, How: flow.How(in.Body.How), Why: in.Body.Why, Documents: in.Body.Documents})
+	err = a.flow.Resolve(ctx, flow.Resolution{Command: in.Command, By: who.Principal, How: flow.How(in.Body.How), Why: in.Body.Why, Documents: in.Body.Documents, Blamed: in.Body.Members})
 	if err != nil {
 		return s, err
 	}

@@ -59,6 +59,17 @@ func (f *Flow) outcome(step *ledger.Step, number int, o connector.Outcome, found
 		documents[i] = map[string]any{"number": d.Number, "kind": d.Kind}
 	}
 	record["documents"] = documents
+	if len(o.Lines) > 0 {
+		lines := make([]any, len(o.Lines))
+		for i, l := range o.Lines {
+			line := map[string]any{"line": l.Line, "status": string(l.Status), "words": l.Text}
+			if l.Reason != nil {
+				line["reason"] = l.Reason.Code
+			}
+			lines[i] = line
+		}
+		record["lines"] = lines
+	}
 	a := arrival{record: record}
 	a.System, a.Name, a.ID = hubSystem, outcomeMessage, fmt.Sprintf("%s/%d", step.Key, number)
 	if found {
@@ -91,6 +102,7 @@ func (f *Flow) outcomeEntry(ctx context.Context, a arrival, step *ledger.Step, n
 	for _, d := range o.Documents {
 		settlement.Documents = append(settlement.Documents, ledger.StepDocument{Number: d.Number, Kind: d.Kind})
 	}
+	settlement.Blamed = blamed(step, &o)
 	p.e.Settlements = []ledger.Settlement{settlement}
 	var err error
 	p.e.Undoes, err = f.echoes(ctx, step.Plant, &settlement)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,11 +19,11 @@ import (
 type raisedAbout struct {
 	key     string
 	version int
-	step    bool // what its cause says is still to be read
+	causes  []string // keys of the events behind a step: what they say is still to be read
 	refs    []event.Ref
 	facts   []event.Fact
 	texts   []string
-	content content
+	content []content
 }
 
 // content is what a message says.
@@ -34,7 +35,7 @@ type content struct {
 
 // noteMessage keeps what is known of a message that is held.
 func (t *transaction) noteMessage(e *Entry, r *fault.Fault, m *keyed) {
-	n := raisedAbout{key: m.Key(), version: m.Version, content: content{m.StatementID(), m.Plant, m.Body}, refs: slices.Clone(e.Refs), facts: slices.Clone(e.Facts), texts: []string{m.Key(), m.ID, r.Field, r.Explanation()}}
+	n := raisedAbout{key: m.Key(), version: m.Version, content: []content{{m.StatementID(), m.Plant, m.Body}}, refs: slices.Clone(e.Refs), facts: slices.Clone(e.Facts), texts: []string{m.Key(), m.ID, r.Field, r.Explanation()}}
 	for i := range e.Drafts {
 		n.refs = append(n.refs, e.Drafts[i].Refs...)
 		n.facts = append(n.facts, e.Drafts[i].Facts...)
@@ -45,8 +46,18 @@ func (t *transaction) noteMessage(e *Entry, r *fault.Fault, m *keyed) {
 
 // noteStep keeps what is known of a step that stands still.
 func (t *transaction) noteStep(s *Step, version int, r *fault.Fault) {
+	statements := s.Members
+	if len(statements) == 0 {
+		statements = []string{s.Cause}
+	}
+	var causes []string
+	for _, id := range statements {
+		if key, _, err := event.ParseStatementID(id); err == nil { // else verify tells that it is not on record
+			causes = append(causes, key)
+		}
+	}
 	refs := append([]event.Ref{s.Object}, s.Lanes...)
-	t.noted = append(t.noted, raisedAbout{key: s.Key, version: version, step: true, refs: refs, texts: []string{s.Key, r.Field, r.Explanation()}})
+	t.noted = append(t.noted, raisedAbout{key: s.Key, version: version, causes: causes, refs: refs, texts: []string{s.Key, r.Field, r.Explanation()}})
 }
 
 // noteExpectation keeps what is known of an expectation that was missed.
@@ -75,28 +86,43 @@ func (t *transaction) writeNoted(ctx context.Context) error {
 	return t.insertAll(ctx, []*table{exceptionRefsTable, exceptionWordsTable, exceptionAmountsTable, exceptionContentsTable}, rows)
 }
 
-// notedCause is the event behind a step that stands still.
+// notedCause is an event behind steps that stand still.
 type notedCause struct {
 	refs    []event.Ref
 	facts   []event.Fact
 	content content
 }
 
-// readCauses adds to noted steps what the events behind them say.
+// readCauses adds to noted steps what the events behind them say: of a bundle, all.
 func (t *transaction) readCauses(ctx context.Context) error {
 	var keys []string
 	for i := range t.noted {
-		if t.noted[i].step {
-			keys = append(keys, t.noted[i].key)
-		}
+		keys = append(keys, t.noted[i].causes...)
 	}
 	if len(keys) == 0 {
 		return nil
 	}
 	slices.Sort(keys)
-	keys = slices.Compact(keys)
-	causes := map[string]*notedCause{}
-	err := t.in(ctx, "select s.key, e.plant, e.message, e.derived from steps s join events e on e.plant = s.plant and e.position = s.position where ", "s.key", keys, func(r Row) error {
+	causes := map[string]*notedCause{} // by key
+	if err := errors.Join(t.readEvents(ctx, slices.Compact(keys), causes), t.readContents(ctx, causes)); err != nil {
+		return err
+	}
+	for i := range t.noted {
+		n := &t.noted[i]
+		for _, key := range n.causes {
+			if c := causes[key]; c != nil {
+				n.refs, n.facts, n.content = append(n.refs, c.refs...), append(n.facts, c.facts...), append(n.content, c.content)
+			}
+		}
+	}
+	return nil
+}
+
+// newestOf reads events by key: the newest statement of each, which is at stake now.
+const newestOf = " from event_keys k join events e on e.plant = k.plant and e.position = k.position and e.recorded = k.recorded"
+
+func (t *transaction) readEvents(ctx context.Context, keys []string, causes map[string]*notedCause) error {
+	err := t.in(ctx, "select k.key, e.plant, e.message, e.derived"+newestOf+" where ", "k.key", keys, func(r Row) error {
 		var key string
 		var text []byte
 		c := &notedCause{}
@@ -105,34 +131,20 @@ func (t *transaction) readCauses(ctx context.Context) error {
 		}
 		var d derived
 		err := json.Unmarshal(text, &d)
-		c.refs = d.Refs
-		causes[key] = c
+		c.refs, causes[key] = d.Refs, c
 		return err
 	})
-	if err == nil {
-		err = t.in(ctx, "select s.key, "+factColumns+` from steps s join events e on e.plant = s.plant and e.position = s.position
-			join facts f on f.plant = e.plant and f.position = e.position and f.recorded = e.recorded where f.sign = 1 and `, "s.key", keys, func(r Row) error {
-			var key string
-			f, err := scanFact(r, &key)
-			if c := causes[key]; err == nil && c != nil {
-				c.facts = append(c.facts, f)
-			}
-			return err
-		})
-	}
-	if err == nil {
-		err = t.readContents(ctx, causes)
-	}
 	if err != nil {
 		return err
 	}
-	for i := range t.noted {
-		n := &t.noted[i]
-		if c := causes[n.key]; n.step && c != nil {
-			n.refs, n.facts, n.content = append(n.refs, c.refs...), c.facts, c.content
+	return t.in(ctx, "select k.key, "+factColumns+newestOf+" join facts f on f.plant = e.plant and f.position = e.position and f.recorded = e.recorded where f.sign = 1 and ", "k.key", keys, func(r Row) error {
+		var key string
+		f, err := scanFact(r, &key)
+		if c := causes[key]; err == nil && c != nil {
+			c.facts = append(c.facts, f)
 		}
-	}
-	return nil
+		return err
+	})
 }
 
 // readContents adds to causes what their messages say, as far as it is still there.
@@ -172,9 +184,7 @@ func (n *raisedAbout) rows(to map[*table][][]any) {
 		to[exceptionRefsTable] = append(to[exceptionRefsTable], []any{string(ref), n.key, int64(n.version)})
 		texts = append(texts, ref.Segments()...)
 	}
-	for _, word := range contentWords(n.content.body) {
-		to[exceptionContentsTable] = append(to[exceptionContentsTable], []any{word, n.key, int64(n.version), n.content.plant, n.content.source})
-	}
+	to[exceptionContentsTable] = append(to[exceptionContentsTable], n.contentRows()...)
 	for _, word := range wordsOf(mostWords, texts...) {
 		to[exceptionWordsTable] = append(to[exceptionWordsTable], []any{word, n.key, int64(n.version)})
 	}
@@ -185,6 +195,25 @@ func (n *raisedAbout) rows(to map[*table][][]any) {
 	for _, a := range sums {
 		to[exceptionAmountsTable] = append(to[exceptionAmountsTable], amountRow(n.key, int64(n.version), &a))
 	}
+}
+
+// contentRows are the words of all content behind an exception, each once and bounded.
+func (n *raisedAbout) contentRows() [][]any {
+	var rows [][]any
+	seen := map[string]bool{}
+	for i := range n.content {
+		c := &n.content[i]
+		for _, word := range contentWords(c.body) {
+			if len(rows) == mostContentWords {
+				return rows
+			}
+			if !seen[word] {
+				seen[word] = true
+				rows = append(rows, []any{word, n.key, int64(n.version), c.plant, c.source})
+			}
+		}
+	}
+	return rows
 }
 
 // amountRow is a row of what is at stake. What is too large for a whole number of
