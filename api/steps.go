@@ -66,7 +66,7 @@ type AttemptView struct {
 	Begun      string `json:"begun" format:"date-time"`
 	SendBefore string `json:"send_before" format:"date-time" doc:"Nothing of it left the hub later"`
 	Ended      string `json:"ended,omitempty" format:"date-time" doc:"Absent while nothing is known of its end"`
-	Outcome    string `json:"outcome,omitempty" enum:"not-sent,unknown,absent,accepted,applied,partly-applied,refused"`
+	Outcome    string `json:"outcome,omitempty" enum:"not-sent,unknown,absent,accepted,applied,partly-applied,refused,waived"`
 	Words      string `json:"words,omitempty" doc:"What the system said, or what stood in the way"`
 }
 

@@ -165,7 +165,10 @@ func (f *follower) orphan(step *ledger.Step, s *ledger.Settlement) {
 
 func (f *follower) raise(step *ledger.Step, s *ledger.Settlement) {
 	reason := s.Reason
-	if reason == nil {
+	switch {
+	case s.Outcome == ledger.AttemptPartly: // is neither done nor refused: a group of its own
+		reason = fault.PartlyApplied
+	case reason == nil:
 		reason = fault.UnclassifiedRefusal
 	}
 	x := fault.New("flow.settle", reason, "", "%s", s.Words)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gapless/gapless/connector"
@@ -98,7 +99,7 @@ func (f *Flow) outcomeEntry(ctx context.Context, a arrival, step *ledger.Step, n
 			p.e.Drafts = nil
 		}
 	}
-	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, System: step.System, Outcome: ledger.AttemptOutcome(o.Status), Words: o.Text, Reason: o.Reason}
+	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, System: step.System, Outcome: ledger.AttemptOutcome(o.Status), Words: wordsOf(&o), Reason: o.Reason}
 	for _, d := range o.Documents {
 		settlement.Documents = append(settlement.Documents, ledger.StepDocument{Number: d.Number, Kind: d.Kind})
 	}
@@ -107,6 +108,29 @@ func (f *Flow) outcomeEntry(ctx context.Context, a arrival, step *ledger.Step, n
 	var err error
 	p.e.Undoes, err = f.echoes(ctx, step.Plant, &settlement)
 	return p.e, err
+}
+
+// wordsOf are the system's own words; of what was done in part also what became of each
+// line that it tells apart.
+func wordsOf(o *connector.Outcome) string {
+	words := o.Text
+	if o.Status != connector.PartlyApplied {
+		return words
+	}
+	for _, l := range o.Lines {
+		line := fmt.Sprintf("line %s %s", l.Line, l.Status)
+		if l.Reason != nil {
+			line += fmt.Sprintf(" (%s)", l.Reason.Code)
+		}
+		if l.Text != "" {
+			line += ": " + l.Text
+		}
+		if words != "" {
+			words += "; "
+		}
+		words += line
+	}
+	return strings.ToValidUTF8(words[:min(len(words), connector.MaxText)], "")
 }
 
 // outcomeEvent is the event that states an outcome; nil where nothing is stated
