@@ -15,6 +15,7 @@ import (
 	"github.com/gapless/gapless/connector/rest"
 	"github.com/gapless/gapless/connector/simulated"
 	"github.com/gapless/gapless/connector/tryton"
+	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/flow"
 	"github.com/gapless/gapless/mapping"
 )
@@ -65,6 +66,7 @@ func (c *Connected) open(cat *catalog.Catalog, s *catalog.System, secret func(ca
 		system, err := simulated.New(simulated.Config{
 			Class: connector.Class(s.Connector.Class), Settles: time.Duration(s.Connector.Settles), Now: now,
 			Seed: uint64(s.Connector.Seed), Latency: time.Duration(s.Connector.Latency), Rates: simulated.Rates(s.Connector.Troubles),
+			Rules: refusals(s.Connector.Refuses),
 		})
 		if err != nil {
 			return err
@@ -73,6 +75,15 @@ func (c *Connected) open(cat *catalog.Catalog, s *catalog.System, secret func(ca
 		return nil
 	}
 	return fmt.Errorf("there is no connector of the kind %q", s.Connector.Kind)
+}
+
+// refusals are the rules of a simulated system.
+func refusals(rules []catalog.RefusalRule) []simulated.Rule {
+	var all []simulated.Rule
+	for _, r := range rules {
+		all = append(all, simulated.Rule{Command: r.Command, Field: r.Field, Value: r.Value, Reason: fault.ByCode(r.Reason), Words: r.Words})
+	}
+	return all
 }
 
 func (c *Connected) rest(cat *catalog.Catalog, s *catalog.System, secret func(catalog.SecretRef) (string, error), now func() time.Time) error {

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"time"
 
 	"github.com/gapless/gapless/ledger"
 )
@@ -13,21 +15,29 @@ type startBulkIn struct {
 
 // bulkStart is the bulk work that a person wants done.
 type bulkStart struct {
-	Group string `json:"group" doc:"Of exceptions to be resumed, as the queue names it"`
+	Group string `json:"group" doc:"Of exceptions, as the queue names it"`
+	What  string `json:"what,omitempty" enum:"resume,assign,comment,snooze,wake,waive" doc:"What is done with each of them; resume where nothing is said"`
 	First int    `json:"first,omitempty" doc:"So many of them, the oldest first; absent: all"`
-	Why   string `json:"why,omitempty" doc:"Kept on record"`
+	To    string `json:"to,omitempty" doc:"assign: a person or an owner group; absent gives them back to their owners"`
+	From  string `json:"from,omitempty" doc:"assign: who has them now; absent: nobody. Those that somebody else has are left alone"`
+	Until string `json:"until,omitempty" format:"date-time" doc:"snooze: up to when"`
+	Text  string `json:"text,omitempty" doc:"comment: what is said"`
+	Why   string `json:"why,omitempty" doc:"Kept on record; waive needs it"`
 }
 
 // BulkView is bulk work and how far it has come.
 type BulkView struct {
 	Bulk     string           `json:"bulk" doc:"Its id"`
-	What     string           `json:"what" example:"resume"`
-	Group    string           `json:"group"`
+	What     string           `json:"what" example:"resume" doc:"What is done with each member"`
+	Group    string           `json:"group,omitempty"`
+	To       string           `json:"to,omitempty" doc:"assign: to whom"`
+	From     string           `json:"from,omitempty" doc:"assign: who had them"`
+	Until    string           `json:"until,omitempty" format:"date-time" doc:"snooze: up to when"`
 	Plant    string           `json:"plant,omitempty"`
 	State    string           `json:"state" enum:"running,paused,cancelled,done"`
 	Members  int64            `json:"members" doc:"Fixed when it began"`
 	Left     int64            `json:"left" doc:"Members that have not had their turn"`
-	Outcomes map[string]int64 `json:"outcomes" doc:"Of the others: resumed, held (tried, and still does not go on), moved-on (decided before its turn), failed (could not be tried)"`
+	Outcomes map[string]int64 `json:"outcomes" doc:"Of the others: resumed, done (what is not resuming), held (tried, and still does not go on), moved-on (decided before its turn), failed (could not be tried)"`
 	By       string           `json:"by"`
 	Why      string           `json:"why,omitempty"`
 	Created  string           `json:"created" format:"date-time"`
@@ -41,7 +51,7 @@ type BulkView struct {
 type BulkMemberView struct {
 	N         int64  `json:"n" doc:"From 1, the oldest first"`
 	Exception string `json:"exception"`
-	Outcome   string `json:"outcome,omitempty" enum:"resumed,held,moved-on,failed" doc:"Absent before its turn"`
+	Outcome   string `json:"outcome,omitempty" enum:"resumed,done,held,moved-on,failed" doc:"Absent before its turn"`
 	Words     string `json:"words,omitempty"`
 	Ended     string `json:"ended,omitempty" format:"date-time"`
 	Now       string `json:"now,omitempty" doc:"How the command or the message stands now"`
@@ -49,7 +59,7 @@ type BulkMemberView struct {
 
 func bulkView(b *ledger.Bulk) BulkView {
 	v := BulkView{
-		Bulk: b.ID, What: b.What, Group: b.Cause, Plant: b.Plant, State: b.State, Members: b.Members, Left: b.Left(), Outcomes: map[string]int64{},
+		Bulk: b.ID, What: string(b.What), Group: b.Cause, To: b.Input.To, From: b.Input.From, Until: utc(b.Input.Until), Plant: b.Plant, State: b.State, Members: b.Members, Left: b.Left(), Outcomes: map[string]int64{},
 		By: b.By, Why: b.Why, Created: utc(b.Created), Changed: utc(b.Changed),
 	}
 	for outcome, n := range b.Outcomes {
@@ -68,8 +78,31 @@ func (a *API) startBulk(ctx context.Context, who caller, in *startBulkIn) (BulkV
 	case !who.May(ledger.Operator, c.Plant):
 		return BulkView{}, forbidden("bulk work needs the role operator at its plant")
 	}
-	work, err := a.flow.ResumeAll(ctx, who.Name, c, in.Body.First, in.Body.Why)
+	start, err := a.bulkStart(ctx, c, &in.Body)
+	if err != nil {
+		return BulkView{}, err
+	}
+	work, err := a.flow.StartBulk(ctx, who.Name, start)
 	return bulkView(&work), err
+}
+
+// bulkStart reads what is to be done with a group.
+func (a *API) bulkStart(ctx context.Context, c ledger.Cause, in *bulkStart) (ledger.BulkStart, error) {
+	start := ledger.BulkStart{What: ledger.BulkWhat(cmp.Or(in.What, "resume")), Cause: c, First: in.First, Why: in.Why}
+	var err error
+	switch start.What {
+	case ledger.BulkAssign:
+		start.Input.To, start.Input.From = in.To, in.From
+		err = a.assignable(ctx, in.To, c.Plant)
+	case ledger.BulkComment:
+		start.Why = in.Text
+	case ledger.BulkSnooze:
+		if err = required("until", in.Until); err == nil {
+			start.Input.Until, err = Instant(in.Until).time("until", time.Time{})
+		}
+	case ledger.BulkResume, ledger.BulkWake, ledger.BulkWaive: // are told nothing but why
+	}
+	return start, err
 }
 
 type listBulkIn struct {

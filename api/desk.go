@@ -34,8 +34,8 @@ func (a *API) deskRoutes() {
 	act("waive", "Give it up", "A message is not recorded, and counts among what figures leave out; a command is not performed.", a.waive)
 	act("resume", "Let it go on", "A message is taken in again from what was kept; of a command its plan decides anew.", a.resume)
 
-	read(a, operation(http.MethodPost, "/v1/bulk", "start-bulk", tagHeld, "Resume a group",
-		"Begins bulk work: a few of the group to test what was put right, or all of it. Needs the role operator at its plant."), a.startBulk)
+	read(a, operation(http.MethodPost, "/v1/bulk", "start-bulk", tagHeld, "Decide about a group",
+		"Begins bulk work: resumes a few of the group to test what was put right, or all of it; or assigns, comments, snoozes, wakes or waives them. Needs the role operator at its plant."), a.startBulk)
 	read(a, operation(http.MethodGet, "/v1/bulk", "list-bulk", tagHeld, "Bulk work", "The newest first."), a.listBulk)
 	read(a, operation(http.MethodGet, "/v1/bulk/{bulk}", "get-bulk", tagHeld, "One piece of bulk work", "How far it has come, and what became of its members, page by page."), a.getBulk)
 	for _, move := range []struct{ name, to, summary string }{
@@ -60,6 +60,9 @@ type DeskIn struct {
 	From   Instant `query:"from" doc:"Raised at this time or later"`
 	To     Instant `query:"to" doc:"Raised before this time"`
 	Text   string  `query:"text" doc:"Words and refs that must all be found: the beginning of a ref such as order/1000123, of a part of one, or of a word of what is wrong"`
+
+	Content string `query:"content" doc:"Words that the raw content of its message must say, or the beginning of them: the first 200 different ones of it are found. Needs the role quality or steward; what is of other plants is not found"`
+	Amount  string `query:"amount" example:">=100 kg" doc:"What is at stake, exactly: of any measure or of a named one, compared by >=, >, <=, < or = with an amount in a unit, by its code or symbol"`
 }
 
 // filter reads the parameters, within what the caller may see.
@@ -80,6 +83,13 @@ func (in *DeskIn) filter(who caller) (f ledger.DeskFilter, err error) {
 	mine, err := in.Mine.set("mine")
 	if mine {
 		f.Assignee = who.Name
+	}
+	if err == nil && in.Amount != "" {
+		f.Amount, err = amountFilter(in.Amount)
+	}
+	f.Content = in.Content
+	if err == nil {
+		err = addRawPlants(&f, who)
 	}
 	if err == nil {
 		f.From, err = in.From.time("from", time.Time{})

@@ -206,3 +206,31 @@ func TestMetricsTellHowExceptionsEnd(t *testing.T) {
 		t.Error("nothing is open")
 	}
 }
+
+func TestAGroupThatIsDoneInPartIsNotCalledNotDone(t *testing.T) {
+	for reason, want := range map[string]string{
+		"partly_applied":     "post-production done in part for 2 orders",
+		"stock_insufficient": "post-production not done for 2 orders",
+	} {
+		g := ledger.Group{Cause: ledger.Cause{About: "step", Name: "post-production", Reason: reason}, Count: 2, Objects: map[string]int64{"order": 2}}
+		if got := effect(&g); got != want {
+			t.Errorf("%s: %q, want %q", reason, got, want)
+		}
+	}
+}
+
+func TestAnAmountIsComparedInAnyUnitOfItsKind(t *testing.T) {
+	for text, want := range map[string]string{
+		">=100 kg": ">= 100 KGM", "scrap > 2.5 TNE": "scrap > 2500 KGM", "=0.5 GRM": "= 0.0005 KGM", "good<12 DZN": "good < 144 H87",
+		"much": "", ">=100": "", ">=a kg": "", ">=1 furlong": "", ">>1 kg": "",
+	} {
+		f, err := amountFilter(text)
+		got := ""
+		if err == nil {
+			got = strings.TrimSpace(fmt.Sprint(f.Measure, " ", f.Than, " ", f.Amount.Value, " ", f.Amount.Unit))
+		}
+		if got != want {
+			t.Errorf("%q is %q (%v), want %q", text, got, err, want)
+		}
+	}
+}

@@ -74,7 +74,7 @@ func (a *API) visibleMessage(ctx context.Context, who caller, id string) (ledger
 }
 
 func (a *API) addRaw(ctx context.Context, who caller, id, plant string, v *MessageView) error {
-	if !who.May(ledger.Quality, plant) && !who.May(ledger.Steward, plant) {
+	if !mayReadRaw(who, plant) {
 		return forbidden("raw content needs the role quality or steward at its plant")
 	}
 	m, err := a.ledger().Message(ctx, id, true)

@@ -67,7 +67,7 @@ type AttemptView struct {
 	Begun      string `json:"begun" format:"date-time"`
 	SendBefore string `json:"send_before" format:"date-time" doc:"Nothing of it left the hub later"`
 	Ended      string `json:"ended,omitempty" format:"date-time" doc:"Absent while nothing is known of its end"`
-	Outcome    string `json:"outcome,omitempty" enum:"not-sent,unknown,absent,accepted,applied,partly-applied,refused"`
+	Outcome    string `json:"outcome,omitempty" enum:"not-sent,unknown,absent,accepted,applied,partly-applied,refused,waived"`
 	Words      string `json:"words,omitempty" doc:"What the system said, or what stood in the way"`
 }
 
@@ -158,9 +158,10 @@ type resolveIn struct {
 
 // resolution is what a person decides about a command.
 type resolution struct {
-	How       string   `json:"how" enum:"resume,done,not-done,waive"`
-	Why       string   `json:"why,omitempty" doc:"Required but for resume; kept on record"`
+	How       string   `json:"how" enum:"resume,done,not-done,waive,split"`
+	Why       string   `json:"why,omitempty" doc:"Required but for resume and split; kept on record"`
 	Documents []string `json:"documents,omitempty" nullable:"false" doc:"With done: the numbers that the system gave"`
+	Members   []string `json:"members,omitempty" nullable:"false" doc:"With split: ids of the events that are to blame; absent where nobody knows"`
 }
 
 func (a *API) resolve(ctx context.Context, who caller, in *resolveIn) (StepView, error) {
@@ -171,7 +172,7 @@ func (a *API) resolve(ctx context.Context, who caller, in *resolveIn) (StepView,
 	if !who.May(ledger.Operator, s.Plant) {
 		return s, forbidden("deciding about a command needs the role operator at its plant")
 	}
-	err = a.flow.Resolve(ctx, flow.Resolution{Command: in.Command, By: who.Principal, How: flow.How(in.Body.How), Why: in.Body.Why, Documents: in.Body.Documents})
+	err = a.flow.Resolve(ctx, flow.Resolution{Command: in.Command, By: who.Principal, How: flow.How(in.Body.How), Why: in.Body.Why, Documents: in.Body.Documents, Blamed: in.Body.Members})
 	if err != nil {
 		return s, err
 	}

@@ -135,6 +135,7 @@ func TestFindingsOfConnectorsAndCommandsNameFileAndLine(t *testing.T) {
 		"a list that there is not":         {edit{command, "external_unit(", `external_code("colour", `}, "code list colour is not in the catalog"},
 		"settled before it has ended":      {edit{system, "timeout: 10s", "timeout: 60s"}, system + ":8:3: warning: a call may take 1m0s"},
 		"troubles of a real system":        {edit{system, "  timeout: 10s\n", "  troubles: {late: 5}\n"}, "a connector of the kind rest has no troubles"},
+		"refused for no reason":            {write(system, "system: erp\ntitle: ERP\nroles: [erp]\nconnector: {kind: simulated, class: keyed, refuses: [{command: x, reason: bad_mood}]}\n"), `"bad_mood" is no reason`},
 		"more troubles than attempts":      {write(system, "system: erp\ntitle: ERP\nroles: [erp]\nconnector: {kind: simulated, class: keyed, troubles: {late: 600, busy: 600}}\n"), "1,000 of 1,000 attempts at most"},
 		"no key sent":                      {edit{command, `{"Idempotency-Key": this.key}`, "{}"}, "carries the command key, and the request does not send it"},
 		"a findable system is not asked":   {edit{command, "find: |\n  root.path = [\"postings\"]\n  root.query.key = this.key\n", ""}, "is findable: it must be asked"},

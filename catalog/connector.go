@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/mapping"
 )
 
@@ -46,6 +47,7 @@ type ConnectorDefinition struct {
 	Seed     int64              `yaml:"seed"`     // of a simulated system
 	Latency  Period             `yaml:"latency"`  // of each of its calls
 	Troubles TroublesDefinition `yaml:"troubles"` // that befall its attempts
+	Refuses  []RefusalRule      `yaml:"refuses"`  // what it does not do
 
 	answers *mapping.Answers
 }
@@ -58,6 +60,16 @@ type TroublesDefinition struct {
 	Late       int `yaml:"late"`        // no answer, done some time before it settles
 	Refused    int `yaml:"refused"`     // refused as a locked record
 	Busy       int `yaml:"busy"`        // nothing done, a wait asked for
+}
+
+// A RefusalRule says what a simulated system refuses. Every condition that is stated must
+// hold.
+type RefusalRule struct {
+	Command string `yaml:"command"` // "" for every one
+	Field   string `yaml:"field"`   // of the request; "" for none
+	Value   string `yaml:"value"`   // what stands there, as text
+	Reason  string `yaml:"reason"`  // code of package fault
+	Words   string `yaml:"words"`   // the system's own
 }
 
 // A FileMessage says which message a file is, by its name.
@@ -218,6 +230,7 @@ func (l *loader) connectorKind(d *document, c *ConnectorDefinition, wrong func(a
 		{"seed", c.Seed != 0, c.Kind == "simulated"},
 		{"latency", c.Latency != 0, c.Kind == "simulated"},
 		{"troubles", c.Troubles != TroublesDefinition{}, c.Kind == "simulated"},
+		{"refuses", len(c.Refuses) > 0, c.Kind == "simulated"},
 	} {
 		if part.given && !part.belong {
 			wrong(part.at, "Take it out, or correct the kind.", "a connector of the kind %s has no %s", c.Kind, part.at)
@@ -235,6 +248,11 @@ func (l *loader) connectorKind(d *document, c *ConnectorDefinition, wrong func(a
 		l.tryton(c, wrong)
 	default:
 		l.simulatedTroubles(c.Troubles, wrong)
+		for i, rule := range c.Refuses {
+			if fault.ByCode(rule.Reason) == nil {
+				wrong(fmt.Sprintf("refuses[%d].reason", i), "Write a reason of docs/reasons.md, such as stock_insufficient.", "%.80q is no reason", rule.Reason)
+			}
+		}
 	}
 }
 

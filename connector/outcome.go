@@ -24,12 +24,12 @@ type Outcome struct {
 	Documents []Document    // what the system made; none where it was refused
 	Reason    *fault.Reason // why it was refused; nil for every other status
 	Text      string        // the system's own words, at most MaxText bytes
-	Lines     []LineOutcome // of what was partly applied: one for each line of the request that the system told apart
+	Lines     []LineOutcome // of what was partly applied: one for each line of the request that the system told apart; of what was refused: those that the system names as the cause
 }
 
 // A LineOutcome is the answer to one line of a request.
 type LineOutcome struct {
-	Line   string        // as the system names it: a number, a position
+	Line   string        // as the system names it: a number, a position; of what performs several events and was refused the place of one among them, from 1
 	Status Status        // Accepted, Applied or Refused
 	Reason *fault.Reason // why the line was refused
 	Text   string        // the system's own words
@@ -66,7 +66,9 @@ func (o Outcome) Check() error {
 	for _, d := range o.Documents {
 		add(d.Number == "", "a document needs a number")
 	}
+	add(o.Status != PartlyApplied && o.Status != Refused && len(o.Lines) > 0, "lines are told of what was partly applied or refused")
 	for _, l := range o.Lines {
+		add(o.Status == Refused && l.Status != Refused, "line %s: of what was refused no line is %s", l.Line, l.Status)
 		add(l.Status != Accepted && l.Status != Applied && l.Status != Refused, "line %s: %q is no status of a line", l.Line, l.Status)
 		add((l.Status == Refused) != (l.Reason != nil), "line %s: a reason belongs to a refused line, and to no other", l.Line)
 	}

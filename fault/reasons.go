@@ -85,6 +85,7 @@ var (
 	AnswerLost     = &Reason{"answer_lost", Heals, "system's answer is not known", "Nothing to do, the system is asked what became of it before anything is sent again."}
 	AnswerUnread   = &Reason{"answer_unreadable", Operations, "system has answered what cannot be read", "Look at the answer that is kept with the attempt; correct the address or the answer rules of the connector."}
 	StepUndecided  = &Reason{"step_undecided", Operations, "nobody can tell whether the system has done it", "Look at the system for the document; state what you have found (`applied` with its number, or `absent`)."}
+	PartlyApplied  = &Reason{"partly_applied", Business, "system has done it in part", "Read which lines were refused and why; put that right at the system and resume the step: what is done already stays and is not done again."}
 	StepHeld       = &Reason{"step_held", Business, "plan does not say what to do now", "Read in the detail what has happened; do at the system what is right and waive the step with a reason, or let it go out after all by resuming it."}
 	StepOverdue    = &Reason{"step_overdue", Operations, "step was not done in time", "See in the trace what it waits for, a system or a person, and help it there. It goes on as if nothing were: it is done late, and this ends by itself."}
 	ExpectMissed   = &Reason{"expectation_missed", Operations, "what was to follow an event has not come in time", "Find out at whoever reports it why it is missing, and have it reported; it ends by itself when it comes, or when the event is reversed."}
@@ -107,7 +108,7 @@ func Reasons() []*Reason {
 		TransitionInvalid, OpenHold, PolicyForbids, PolicyDisputes, PolicyFailed, PoisonedMessage,
 		PeriodClosed, AccountingClosed, StockInsufficient, LotMissing, LotExpired, MasterDataMissing, UnitRefused, PrecisionRefused,
 		AccessDenied, RecordLocked, ChangedMeanwhile, WrongState, SessionExpired, CredentialsRefused, UnclassifiedRefusal,
-		SystemDown, AnswerLost, AnswerUnread, StepUndecided, StepHeld, StepOverdue, ExpectMissed, NotSentInTime, NotSendable, ContentChanged, PlanChanged, RoleUnresolved,
+		SystemDown, AnswerLost, AnswerUnread, StepUndecided, PartlyApplied, StepHeld, StepOverdue, ExpectMissed, NotSentInTime, NotSendable, ContentChanged, PlanChanged, RoleUnresolved,
 	}
 }
 

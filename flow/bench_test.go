@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -197,4 +198,54 @@ func BenchmarkBulk(b *testing.B) {
 		b.ReportMetric(float64(b.N)/bulk.Seconds(), "resumed/s")
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "steps/s")
 	})
+}
+
+// BenchmarkHeal is how many messages one cross-reference heals that all wait for it:
+// alone, and beside nine times as many that wait for others, which nobody may look at.
+func BenchmarkHeal(b *testing.B) {
+	for _, beside := range []int{0, 9} {
+		b.Run(fmt.Sprintf("beside %d times as many", beside), func(b *testing.B) {
+			onEachDatabase(b, func(b *testing.B, dsn string) {
+				h := hubOn(b, flow.Config{Catalog: company(b, nil), Ledger: ledger.Config{Database: dsn, Clock: time.Now}})
+				weighed(b, h, "NEW", b.N)
+				for i := range beside {
+					weighed(b, h, fmt.Sprint("OTHER", i), b.N)
+				}
+				b.ResetTimer()
+				if _, err := h.take(events(b, key("erp"), material("m", "NEW", "material/M-7", ""))); err != nil {
+					b.Fatal(err)
+				}
+				for h.ends() < int64(b.N) {
+					moved := h.Ledger().Moved()
+					if h.ends() < int64(b.N) {
+						<-moved
+					}
+				}
+				b.StopTimer()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "healed/s")
+			})
+		})
+	}
+}
+
+// weighed takes in so many messages of an item that nobody knows yet.
+func weighed(b *testing.B, h *hub, item string, n int) {
+	b.Helper()
+	for from := 0; from < n; from += 200 {
+		var all []string
+		for i := from; i < min(from+200, n); i++ {
+			all = append(all, fmt.Sprintf(`{"number":"%s-%d","at":"2026-03-02T08:00:00Z","order":"1","item":%q,"amount":"0.5","unit":"kg"}`, item, i, item))
+		}
+		if _, err := h.take(native("weighing", "application/json", "["+strings.Join(all, ",")+"]")); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// ends is how many exceptions have ended because what they waited for arrived.
+func (h *hub) ends() (n int64) {
+	for _, c := range h.Ledger().ExceptionCounts() {
+		n += c.Healed
+	}
+	return n
 }

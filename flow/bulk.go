@@ -18,14 +18,14 @@ const bulkTurn = 128
 // bulkEvery is how often bulk work is looked for that another node has begun.
 const bulkEvery = time.Second
 
-// ResumeAll begins bulk work: to resume the open exceptions of a cause, or the first
-// of them, oldest first. Its members go on in turns, on whatever node, until all have
-// had theirs.
-func (f *Flow) ResumeAll(ctx context.Context, by string, c ledger.Cause, first int, why string) (ledger.Bulk, error) {
+// StartBulk begins bulk work: something that is to be done with the open exceptions of a
+// cause, or with the first of them, oldest first. They have it done in turns, on whatever
+// node, until all have had theirs.
+func (f *Flow) StartBulk(ctx context.Context, by string, start ledger.BulkStart) (ledger.Bulk, error) {
 	if err := f.running(ctx); err != nil {
 		return ledger.Bulk{}, err
 	}
-	work, err := f.ledger.StartBulk(ctx, by, c, first, why)
+	work, err := f.ledger.StartBulk(ctx, by, start)
 	f.pokeBulk()
 	return work, err
 }
@@ -74,46 +74,25 @@ func (f *Flow) bulkTurns(ctx context.Context) (moved bool, err error) {
 	return len(running) > 0 && err == nil, err
 }
 
-// turnOf gives the next members of a work their turn. What becomes of a member goes on
-// record in the commit that does it; after a crash the others have theirs.
+// turnOf gives the next members of a work their turn, in the way of what it does. What
+// becomes of a member goes on record in the commit that does it; after a crash the others
+// have theirs.
 func (f *Flow) turnOf(ctx context.Context, work *ledger.Bulk) error {
 	members, err := f.ledger.BulkLeft(ctx, work.ID, bulkTurn)
 	if err != nil {
 		return err
 	}
-	if len(members) == 0 {
-		_, err := f.ledger.EndBulk(ctx, f.principal(), work.ID)
-		if errors.Is(err, fault.DecidedAlready) { // it was paused, or another node has ended it
-			return nil
-		}
-		return err
+	switch {
+	case len(members) == 0:
+		_, err = f.ledger.EndBulk(ctx, f.principal(), work.ID)
+	case work.AtDesk():
+		_, err = f.ledger.ActBulk(ctx, f.principal(), work, len(members))
+	case work.What == ledger.BulkResume, work.What == ledger.BulkWaive:
+		err = f.decideMembers(ctx, work, members)
+	default:
+		err = fmt.Errorf("flow.turnOf: bulk work %s does %q: that is of a later version of the program", work.ID, work.What)
 	}
-	var told []ledger.Told
-	var arrivals []arrival
-	var entries []*ledger.Entry
-	for i := range members {
-		m := &members[i]
-		a, e, err := f.member(ctx, work, m)
-		switch {
-		case errors.Is(err, fault.DecidedAlready):
-			told = append(told, ledger.Told{N: m.N, Outcome: ledger.BulkMovedOn, Words: fault.Of(err).Explanation()})
-		case fault.Of(err) != nil && !errors.Is(err, fault.Unavailable):
-			told = append(told, ledger.Told{N: m.N, Outcome: ledger.BulkFailed, Words: fault.Of(err).Text()})
-		case err != nil:
-			return err
-		default:
-			arrivals, entries = append(arrivals, a), append(entries, e)
-		}
-	}
-	failed, err := f.recordMembers(ctx, arrivals, entries)
-	if err != nil {
-		return err
-	}
-	if told = append(told, failed...); len(told) == 0 {
-		return nil
-	}
-	err = f.ledger.TellBulk(ctx, f.principal(), work, told)
-	if errors.Is(err, fault.DecidedAlready) { // it was paused meanwhile: they have their turn later
+	if errors.Is(err, fault.DecidedAlready) { // it was paused, or another node has ended it: who is left has a turn later
 		return nil
 	}
 	return err
@@ -122,64 +101,54 @@ func (f *Flow) turnOf(ctx context.Context, work *ledger.Bulk) error {
 // principal is in whose name this node acts by itself.
 func (f *Flow) principal() string { return "hub@" + f.node }
 
-// member is the entry by which a member goes on; of a message also how it was kept.
-func (f *Flow) member(ctx context.Context, work *ledger.Bulk, m *ledger.BulkMember) (arrival, *ledger.Entry, error) {
+// decideMembers lets members go on, or gives up commands, all of which goes on record as
+// messages.
+func (f *Flow) decideMembers(ctx context.Context, work *ledger.Bulk, members []ledger.BulkMember) error {
+	keys := make([]string, len(members))
+	for i := range members {
+		keys[i] = members[i].Key
+	}
+	still, err := f.readStill(ctx, keys)
+	if err != nil {
+		return err
+	}
+	var told []ledger.Told
+	var again []goingOn
+	for i := range members {
+		m := &members[i]
+		g, err := f.member(ctx, work, m, still)
+		switch {
+		case errors.Is(err, fault.DecidedAlready):
+			told = append(told, ledger.Told{N: m.N, Outcome: ledger.BulkMovedOn, Words: fault.Of(err).Explanation()})
+		case fault.Of(err) != nil && !errors.Is(err, fault.Unavailable):
+			told = append(told, ledger.Told{N: m.N, Outcome: ledger.BulkFailed, Words: fault.Of(err).Text()})
+		case err != nil:
+			return err
+		default:
+			again = append(again, g)
+		}
+	}
+	err = f.recordTogether(ctx, again, func(g *goingOn, err error) { // not even that can be told in its commit
+		told = append(told, ledger.Told{N: g.entry.Bulk.N, Outcome: ledger.BulkFailed, Words: err.Error()})
+	})
+	if err != nil || len(told) == 0 {
+		return err
+	}
+	return f.ledger.TellBulk(ctx, f.principal(), work, told)
+}
+
+// member is how a member goes on.
+func (f *Flow) member(ctx context.Context, work *ledger.Bulk, m *ledger.BulkMember, still *stillness) (goingOn, error) {
 	if m.Now != "" {
-		return arrival{}, nil, fault.New("flow.member", fault.DecidedAlready, "", "it was %s before its turn", m.Now)
+		return goingOn{}, fault.New("flow.member", fault.DecidedAlready, "", "it was %s before its turn", m.Now)
 	}
 	place := &ledger.BulkPlace{Bulk: work.ID, N: m.N}
 	if !m.IsStep() {
-		a, held, err := f.kept(ctx, m.Key)
-		if err == nil && !held {
-			err = fault.New("flow.member", fault.DecidedAlready, "", "it is no longer held")
-		}
-		if err != nil {
-			return a, nil, err
-		}
-		a.by, a.bulk = work.By, place
-		if a.movesPlan() {
-			e, err := f.moveAgain(ctx, a)
-			return arrival{}, e, err
-		}
-		e, err := f.prepare(ctx, a, 0)
-		return a, e, err
-	}
-	step, err := f.ledger.Step(ctx, m.Key)
-	if err != nil {
-		return arrival{}, nil, err
+		return f.messageAgain(ctx, still, m.Key, work.By, place)
 	}
 	r := &Resolution{Command: m.Key, By: ledger.Principal{Name: work.By}, How: Resume, Why: fmt.Sprintf("bulk work %s: %s", work.ID, work.Why)}
-	outcome, err := f.decided(ctx, &step, r)
-	if err != nil {
-		return arrival{}, nil, err
+	if work.What == ledger.BulkWaive {
+		r.How = Waive
 	}
-	e, err := f.resolutionEntry(ctx, &step, r, outcome)
-	if err == nil {
-		e.Bulk = place
-	}
-	return arrival{}, e, err
-}
-
-// recordMembers records entries together, and answers those of which not even that
-// can be told what became of them.
-func (f *Flow) recordMembers(ctx context.Context, arrivals []arrival, entries []*ledger.Entry) (failed []ledger.Told, err error) {
-	if len(entries) == 0 {
-		return nil, nil
-	}
-	results, err := f.ledger.RecordAll(ctx, entries)
-	if results == nil || errors.Is(err, fault.Unavailable) {
-		return nil, err
-	}
-	for i, r := range results {
-		switch r.Outcome {
-		case "": // it could not be stored
-			failed = append(failed, ledger.Told{N: entries[i].Bulk.N, Outcome: ledger.BulkFailed, Words: err.Error()})
-		case ledger.Again:
-			if _, err := f.one(ctx, arrivals[i]); err != nil {
-				return failed, err
-			}
-		default: // told in its commit
-		}
-	}
-	return failed, nil
+	return f.stepAgain(ctx, still, r, place)
 }

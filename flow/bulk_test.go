@@ -51,7 +51,7 @@ func (h *hub) theGroup() ledger.Group {
 // resumeAll begins bulk work about the group.
 func (h *hub) resumeAll(g ledger.Group, first int) ledger.Bulk {
 	h.t.Helper()
-	work, err := h.ResumeAll(h.t.Context(), anna.Name, g.Cause, first, "the period is open again")
+	work, err := h.StartBulk(h.t.Context(), anna.Name, ledger.BulkStart{What: ledger.BulkResume, Cause: g.Cause, First: first, Why: "the period is open again"})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestAMemberThatMovedOnIsSaidToHaveAndNotDoneTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	open()
-	work, err := x.Ledger().StartBulk(t.Context(), "anna", g.Cause, 0, "") // the hub is not told yet
+	work, err := x.Ledger().StartBulk(t.Context(), "anna", ledger.BulkStart{What: ledger.BulkResume, Cause: g.Cause}) // the hub is not told yet
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,6 +365,69 @@ func TestAWaivedMessageStaysWaivedUntilItIsSentWithOtherContent(t *testing.T) {
 	x, err := h.Ledger().DeskOf(t.Context(), held.Message)
 	if err != nil || x.State != ledger.DeskWaived || x.Resolution != "a trial run" {
 		t.Errorf("%+v, %v", x, err)
+	}
+	h.verified()
+}
+
+func TestAGroupOfCommandsIsGivenUpTogether(t *testing.T) {
+	x := newFollowing(t)
+	open := x.refusing()
+	x.makeLots(0, 200)
+	x.quiet()
+	g := x.theGroup()
+	open()
+	work, err := x.StartBulk(t.Context(), anna.Name, ledger.BulkStart{What: ledger.BulkWaive, Cause: g.Cause, First: 150, Why: "posted by hand"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if work = x.over(work.ID, ledger.BulkDone); work.Outcomes[ledger.BulkActed] != 150 {
+		t.Errorf("%+v", work)
+	}
+	x.quiet()
+	given, _, err := x.Ledger().Desk(t.Context(), ledger.DeskFilter{State: ledger.DeskWaived, Limit: 1000})
+	if err != nil || len(given) != 150 || !strings.HasSuffix(given[0].Resolution, "posted by hand") {
+		t.Errorf("%d are given up, %v: %+v", len(given), err, given[:1])
+	}
+	if g := x.theGroup(); g.Count != 50 || len(x.erp.lines()) != 0 {
+		t.Errorf("%d stand still, the ERP has %v", g.Count, x.erp.lines())
+	}
+	x.verified()
+}
+
+// TestWorkAtTheDeskGoesOnWhereTheHubWasStopped stops the hub in the middle of work that
+// nothing but the desk knows of.
+func TestWorkAtTheDeskGoesOnWhereTheHubWasStopped(t *testing.T) {
+	x := newFollowing(t)
+	x.refusing()
+	const lots = 500
+	x.makeLots(0, lots)
+	x.quiet()
+	g := x.theGroup()
+	work, err := x.StartBulk(t.Context(), anna.Name, ledger.BulkStart{What: ledger.BulkComment, Cause: g.Cause, Why: "asked the planner"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.stop()
+	h := hubOn(t, flow.Config{Catalog: x.Catalog(), Ledger: ledger.Config{Database: x.database, Clock: x.clock}}) // without systems: nothing is sent
+	work = h.over(work.ID, ledger.BulkDone)
+	if diff := cmp.Diff(map[ledger.BulkOutcome]int64{ledger.BulkActed: lots}, work.Outcomes); diff != "" {
+		t.Error(diff)
+	}
+	all, _, err := h.Ledger().Desk(t.Context(), ledger.DeskFilter{Limit: lots + 1})
+	if err != nil || len(all) != lots {
+		t.Fatalf("%d, %v", len(all), err)
+	}
+	for i := range all {
+		acts, err := h.Ledger().ActsOnException(t.Context(), &all[i].Exception)
+		said := 0
+		for j := range acts {
+			if acts[j].Act == "exception.commented" {
+				said++
+			}
+		}
+		if err != nil || said != 1 {
+			t.Fatalf("it was said %d times about %s, %v", said, all[i].Step, err)
+		}
 	}
 	h.verified()
 }

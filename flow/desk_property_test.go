@@ -67,7 +67,8 @@ func decideAnyhow(t *testing.T, g *rapid.T) {
 				told(x.Resolve(ctx, flow.Resolution{Command: open[len(open)-1].Step, By: anna, How: how, Why: "tried"}))
 			}
 		case 3:
-			work, err := x.ResumeAll(ctx, otto.Name, cause, rapid.IntRange(0, 20).Draw(g, "first"), "")
+			what := rapid.SampledFrom([]ledger.BulkWhat{ledger.BulkResume, ledger.BulkResume, ledger.BulkWaive, ledger.BulkComment}).Draw(g, "what")
+			work, err := x.StartBulk(ctx, otto.Name, ledger.BulkStart{What: what, Cause: cause, First: rapid.IntRange(0, 20).Draw(g, "first"), Why: "tried"})
 			told(err)
 			works = append(works, work.ID)
 		case 4, 5:

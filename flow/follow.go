@@ -120,6 +120,9 @@ func (f *follower) settle(s *ledger.Settlement) error {
 		result.Reason = s.Reason.Code
 	}
 	in.now = plan.Settle(in.now, s.Step, result)
+	if s.Split || splitsByItself(&in.now, s) {
+		in.now = plan.Split(in.now, s.Step, s.Blamed)
+	}
 	if s.Outcome == ledger.AttemptRefused || s.Outcome == ledger.AttemptPartly {
 		f.raise(&step, s)
 	} else if step.Status.Stuck() {
@@ -133,6 +136,9 @@ func endOf(s *ledger.Settlement) ledger.StepEnd {
 	end := ledger.StepEnd{Step: s.Step, Resolution: string(s.Outcome)}
 	if s.Outcome == ledger.AttemptWaived {
 		end.Waived, end.Resolution = true, s.Words
+	}
+	if s.Split {
+		end.Resolution = "taken apart"
 	}
 	return end
 }
@@ -159,7 +165,10 @@ func (f *follower) orphan(step *ledger.Step, s *ledger.Settlement) {
 
 func (f *follower) raise(step *ledger.Step, s *ledger.Settlement) {
 	reason := s.Reason
-	if reason == nil {
+	switch {
+	case s.Outcome == ledger.AttemptPartly: // is neither done nor refused: a group of its own
+		reason = fault.PartlyApplied
+	case reason == nil:
 		reason = fault.UnclassifiedRefusal
 	}
 	x := fault.New("flow.settle", reason, "", "%s", s.Words)

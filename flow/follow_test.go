@@ -56,7 +56,8 @@ cases:
 type books struct {
 	mu     sync.Mutex
 	posted []posting
-	fate   func(cmd connector.Command) fate // nil: all goes well
+	fate   func(cmd connector.Command) fate               // nil: all goes well
+	judge  func(cmd connector.Command) *connector.Outcome // its answer instead, where it refuses; nil: none
 	number int
 }
 
@@ -82,6 +83,11 @@ func (b *books) Perform(_ context.Context, cmd connector.Command) (connector.Out
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.judge != nil {
+		if o := b.judge(cmd); o != nil {
+			return *o, nil
+		}
+	}
 	what := well
 	if b.fate != nil {
 		what = b.fate(cmd)

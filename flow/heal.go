@@ -85,34 +85,47 @@ func (f *Flow) sweep(ctx context.Context, classes ...fault.Class) {
 	}
 }
 
-// again takes held messages in once more, from what was kept of them.
+// again takes what stands still in once more, from what was kept of it: what is read and
+// written, together. It never fails for one of them: that is looked at later.
 func (f *Flow) again(ctx context.Context, keys []string) {
+	still, err := f.readStill(ctx, keys)
+	if err != nil {
+		f.later(ctx, "", err)
+		return
+	}
+	var all []goingOn
 	for _, key := range keys {
-		if ctx.Err() != nil {
-			return
+		g, err := f.goOn(ctx, still, key)
+		switch {
+		case err != nil && !errors.Is(err, fault.DecidedAlready) && !errors.Is(err, fault.InvalidRequest): // else it has moved on meanwhile
+			f.later(ctx, key, err)
+		case err == nil && g.entry != nil:
+			all = append(all, g)
 		}
-		if err := f.goOn(ctx, key); err != nil && ctx.Err() == nil {
-			f.log.WarnContext(ctx, "what was held cannot go on; it is looked at later", slog.String("key", key), slog.Any("error", err))
-		}
+	}
+	err = f.recordTogether(ctx, all, func(g *goingOn, err error) { f.later(ctx, g.entry.Message.Key(), err) })
+	if err != nil {
+		f.later(ctx, "", err)
 	}
 }
 
-// goOn lets a held message or a held step go on, whichever the key is of. A step
-// that a system has refused is not sent again without a person.
-func (f *Flow) goOn(ctx context.Context, key string) error {
-	_, err := f.retry(ctx, key, "hub@"+f.node)
-	if !errors.Is(err, fault.NotFound) {
-		return err
+// later says that something cannot go on now.
+func (f *Flow) later(ctx context.Context, key string, err error) {
+	if ctx.Err() == nil {
+		f.log.WarnContext(ctx, "what was held cannot go on; it is looked at later", slog.String("key", key), slog.Any("error", err))
 	}
-	step, err := f.ledger.Step(ctx, key)
-	if err != nil || step.Status != ledger.StepHeld || step.Attempts > 0 {
-		return err
+}
+
+// goOn is how a held message or a held step goes on, whichever the key is of; nothing
+// where a person must look: a step that a system has refused is not sent again by itself.
+func (f *Flow) goOn(ctx context.Context, still *stillness, key string) (goingOn, error) {
+	if _, ok := still.messages[key]; ok {
+		return f.messageAgain(ctx, still, key, f.principal(), nil)
 	}
-	err = f.Resolve(ctx, Resolution{Command: key, By: ledger.Principal{Name: "hub@" + f.node}, How: Resume})
-	if errors.Is(err, fault.InvalidRequest) || errors.Is(err, fault.DecidedAlready) {
-		return nil // it has moved on meanwhile
+	if step, ok := still.steps[key]; ok && (step.Status != ledger.StepHeld || step.Attempts > 0) {
+		return goingOn{}, nil
 	}
-	return err
+	return f.stepAgain(ctx, still, &Resolution{Command: key, By: ledger.Principal{Name: f.principal()}, How: Resume}, nil)
 }
 
 // Retry takes a held message in again from its raw content. A message that is
@@ -132,15 +145,7 @@ func (f *Flow) retry(ctx context.Context, key, by string) (Answer, error) {
 		return Answer{ID: a.ID, Result: ledger.Result{Outcome: ledger.Duplicate, Message: a.StatementID(), Plant: a.Plant}}, nil
 	}
 	a.by = by
-	if !a.movesPlan() {
-		return f.one(ctx, a)
-	}
-	e, err := f.moveAgain(ctx, a)
-	if err != nil {
-		return Answer{}, err
-	}
-	result, err := f.ledger.Record(ctx, e)
-	return Answer{ID: a.ID, Result: result}, err
+	return f.one(ctx, a)
 }
 
 // kept is the newest version of a message as it was kept, and whether it is held.
@@ -149,6 +154,10 @@ func (f *Flow) kept(ctx context.Context, key string) (a arrival, held bool, err 
 	if err != nil {
 		return a, false, err
 	}
+	return keptAs(&stored)
+}
+
+func keptAs(stored *ledger.StoredMessage) (a arrival, held bool, err error) {
 	a.Message = stored.Message
 	if !stored.Held {
 		return a, false, nil

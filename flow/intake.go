@@ -181,7 +181,7 @@ const attempts = 3
 // recorded inside the commit.
 func (f *Flow) one(ctx context.Context, a arrival) (Answer, error) {
 	for attempt := range attempts {
-		e, err := f.prepare(ctx, a, attempt)
+		e, err := f.entryAgain(ctx, a, attempt)
 		if err != nil {
 			return Answer{}, err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gapless/gapless/connector"
@@ -62,6 +63,17 @@ func (f *Flow) outcome(step *ledger.Step, number int, o connector.Outcome, found
 		documents[i] = map[string]any{"number": d.Number, "kind": d.Kind}
 	}
 	record["documents"] = documents
+	if len(o.Lines) > 0 {
+		lines := make([]any, len(o.Lines))
+		for i, l := range o.Lines {
+			line := map[string]any{"line": l.Line, "status": string(l.Status), "words": l.Text}
+			if l.Reason != nil {
+				line["reason"] = l.Reason.Code
+			}
+			lines[i] = line
+		}
+		record["lines"] = lines
+	}
 	a := arrival{record: record}
 	a.System, a.Name, a.ID = hubSystem, outcomeMessage, fmt.Sprintf("%s/%d", step.Key, number)
 	if found {
@@ -90,14 +102,38 @@ func (f *Flow) outcomeEntry(ctx context.Context, a arrival, step *ledger.Step, n
 			p.e.Drafts = nil
 		}
 	}
-	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, System: step.System, Outcome: ledger.AttemptOutcome(o.Status), Words: o.Text, Reason: o.Reason}
+	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, System: step.System, Outcome: ledger.AttemptOutcome(o.Status), Words: wordsOf(&o), Reason: o.Reason}
 	for _, d := range o.Documents {
 		settlement.Documents = append(settlement.Documents, ledger.StepDocument{Number: d.Number, Kind: d.Kind})
 	}
+	settlement.Blamed = blamed(step, &o)
 	p.e.Settlements = []ledger.Settlement{settlement}
 	var err error
 	p.e.Groups, err = f.materialGroups(ctx, step.Plant, refsOfStep(step))
 	return p.e, err
+}
+
+// wordsOf are the system's own words; of what was done in part also what became of each
+// line that it tells apart.
+func wordsOf(o *connector.Outcome) string {
+	words := o.Text
+	if o.Status != connector.PartlyApplied {
+		return words
+	}
+	for _, l := range o.Lines {
+		line := fmt.Sprintf("line %s %s", l.Line, l.Status)
+		if l.Reason != nil {
+			line += fmt.Sprintf(" (%s)", l.Reason.Code)
+		}
+		if l.Text != "" {
+			line += ": " + l.Text
+		}
+		if words != "" {
+			words += "; "
+		}
+		words += line
+	}
+	return strings.ToValidUTF8(words[:min(len(words), connector.MaxText)], "")
 }
 
 // outcomeEvent is the event that states an outcome; nil where nothing is stated

@@ -17,6 +17,7 @@ type Resolution struct {
 	By        ledger.Principal
 	How       How
 	Documents []string // with Done: the numbers that the system gave, where it gave any
+	Blamed    []string // with Split: ids of the events that are to blame; none where nobody knows
 	Why       string   // required for Done and Waive
 }
 
@@ -31,6 +32,7 @@ const (
 	Done    How = "done"
 	NotDone How = "not-done"
 	Waive   How = "waive" // it is not performed any more
+	Split   How = "split" // what performs several events is taken apart, so that one does not hold the others
 )
 
 // resolutionMessage is the name of the messages that keep what people decide.
@@ -72,7 +74,7 @@ func (f *Flow) resolutionEntry(ctx context.Context, step *ledger.Step, r *Resolu
 	}
 	e := newEntry(f.Catalog())
 	e.Message = a.Message
-	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, System: step.System, Outcome: outcome, From: step.Status, Words: r.Why}
+	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, System: step.System, Outcome: outcome, From: step.Status, Words: r.Why, Split: r.How == Split, Blamed: r.Blamed}
 	for _, number := range r.Documents {
 		settlement.Documents = append(settlement.Documents, ledger.StepDocument{Number: number})
 	}
@@ -86,13 +88,11 @@ func (f *Flow) resolutionEntry(ctx context.Context, step *ledger.Step, r *Resolu
 
 // decided is what a resolution says of a step as it stands.
 func (f *Flow) decided(ctx context.Context, step *ledger.Step, r *Resolution) (ledger.AttemptOutcome, error) {
-	attempts, err := f.ledger.Attempts(ctx, step.Key)
+	doubtful, err := f.ledger.InDoubt(ctx, []string{step.Key})
 	if err != nil {
 		return "", err
 	}
-	return r.outcome(step, slices.ContainsFunc(attempts, func(a ledger.Attempt) bool {
-		return a.Outcome == ledger.AttemptOpen || a.Outcome == ledger.AttemptUnknown
-	}))
+	return r.outcome(step, doubtful[step.Key])
 }
 
 // outcome is what a resolution says of a step; doubtful tells that an attempt may
@@ -104,24 +104,43 @@ func (r *Resolution) outcome(step *ledger.Step, doubtful bool) (ledger.AttemptOu
 	switch {
 	case !step.Status.Stuck():
 		return "", fault.New("flow.Resolve", fault.DecidedAlready, "command", "command %s is %s: only what is held, refused or partly applied waits for a person", step.Key, step.Status)
-	case strings.TrimSpace(r.Why) == "" && r.How != Resume:
+	case strings.TrimSpace(r.Why) == "" && r.How != Resume && r.How != Split:
 		return "", fault.New("flow.Resolve", fault.InvalidRequest, "why", "say why: it goes on record")
 	case r.How == Resume && doubtful:
 		return wrong("an attempt may have been done: find out at %s and answer done or not-done", step.System)
+	case r.How == Split && (doubtful || step.Status == ledger.StepPartly):
+		return wrong("some of it may have been done: only what certainly was not is taken apart")
+	case r.How == Split && len(step.Members) < 2:
+		return wrong("it performs one event: there is nothing to take apart")
 	case (r.How == Done || r.How == NotDone) && !doubtful:
 		return wrong("no attempt of it is in doubt: resume or waive it")
 	case r.How != Done && len(r.Documents) > 0:
 		return wrong("documents belong to done")
+	case r.How != Split && len(r.Blamed) > 0:
+		return wrong("who is to blame belongs to split")
+	}
+	if err := r.blames(step); err != nil {
+		return "", err
 	}
 	switch r.How {
-	case Resume, NotDone:
+	case Resume, NotDone, Split:
 		return ledger.AttemptAbsent, nil
 	case Done:
 		return ledger.AttemptApplied, nil
 	case Waive:
 		return ledger.AttemptWaived, nil
 	}
-	return wrong("%.40q is none of resume, done, not-done, waive", r.How)
+	return wrong("%.40q is none of resume, done, not-done, waive, split", r.How)
+}
+
+// blames is a fault where an event is said to be to blame that the step does not perform.
+func (r *Resolution) blames(step *ledger.Step) error {
+	for _, id := range r.Blamed {
+		if !slices.Contains(step.Members, id) {
+			return fault.New("flow.Resolve", fault.InvalidRequest, "members", "command %s does not perform event %.80q: name some of %s", step.Key, id, strings.Join(step.Members, ", "))
+		}
+	}
+	return nil
 }
 
 // resolution is the message that keeps what was decided, by whom and why.
@@ -131,6 +150,13 @@ func (f *Flow) resolution(step *ledger.Step, r *Resolution) (arrival, error) {
 		documents[i] = number
 	}
 	record := map[string]any{"command": step.Key, "how": string(r.How), "why": r.Why, "by": r.By.Name, "documents": documents, "status": string(step.Status)}
+	if len(r.Blamed) > 0 {
+		blamed := make([]any, len(r.Blamed))
+		for i, id := range r.Blamed {
+			blamed[i] = id
+		}
+		record["members"] = blamed
+	}
 	a := arrival{record: record}
 	a.System, a.Name = hubSystem, resolutionMessage
 	a.ID = fmt.Sprintf("%s/%d", step.Key, step.Changed.UnixMicro()) // one for each time that it stands still

@@ -1,10 +1,10 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
-	"strconv"
+	"math"
 	"time"
 
 	"github.com/gapless/gapless/event"
@@ -17,8 +17,9 @@ import (
 type Bulk struct {
 	ID       string
 	Plant    string
-	What     string // "resume"
-	Cause    string // the group, as Cause.String names it
+	What     BulkWhat
+	Cause    string // the group, as Cause.String names it; "" where it is about something else
+	Input    BulkInput
 	State    string // running, paused, cancelled, done
 	Members  int64
 	By       string
@@ -37,6 +38,26 @@ func (b *Bulk) Left() int64 {
 	return left
 }
 
+// BulkWhat says what bulk work does with each member.
+type BulkWhat string
+
+// What is done with the members of a group of exceptions.
+const (
+	BulkResume  BulkWhat = "resume"
+	BulkAssign  BulkWhat = "assign"
+	BulkComment BulkWhat = "comment"
+	BulkSnooze  BulkWhat = "snooze"
+	BulkWake    BulkWhat = "wake"
+	BulkWaive   BulkWhat = "waive"
+)
+
+// BulkInput is what bulk work is told besides why.
+type BulkInput struct {
+	To    string    `json:"to,omitempty"`   // assign: a person or an owner group; "" gives them back to their owners
+	From  string    `json:"from,omitempty"` // assign: who has them; "" for nobody
+	Until time.Time `json:"until,omitzero"` // snooze
+}
+
 // The states of bulk work.
 const (
 	BulkRunning   = "running"
@@ -52,6 +73,7 @@ type BulkOutcome string
 const (
 	BulkWaits   BulkOutcome = ""         // it has not had its turn
 	BulkResumed BulkOutcome = "resumed"  // it went on
+	BulkActed   BulkOutcome = "done"     // what else was to be done is done
 	BulkHeld    BulkOutcome = "held"     // it was tried, and still does not go on
 	BulkMovedOn BulkOutcome = "moved-on" // its exception had ended before its turn
 	BulkFailed  BulkOutcome = "failed"   // it could not be tried
@@ -71,10 +93,10 @@ type BulkMember struct {
 
 // ID names the exception of the member, as DeskOf takes it.
 func (m *BulkMember) ID() string {
-	if m.About == aboutStep {
-		return m.Key
+	if m.About == aboutMessage {
+		return event.StatementID(m.Key, m.Version)
 	}
-	return event.StatementID(m.Key, m.Version)
+	return m.Key
 }
 
 // IsStep tells whether the member is a step.
@@ -93,76 +115,28 @@ type Told struct {
 	Words   string
 }
 
-// mostMembers bounds the members of bulk work: they are fixed in one commit, and
-// nobody waits long for that.
-const mostMembers = 100_000
-
-// bulkMembers chooses the members: what the queue shows of the group, oldest first.
-const bulkMembers = ` from exceptions x left join desk d on d.message = x.message
-	where x.state = 'open' and x.plant = $1 and x.system = $2 and x.about = $3 and x.name = $4 and x.reason = $5
-	and not (coalesce(d.until, 0) > $6 and x.raised <= d.since and x.reason = d.reason)`
-
-// StartBulk begins to resume the open exceptions of a cause that are not snoozed: the
-// oldest first of them, or all where first is 0. Without any it is done at once.
-func (l *Ledger) StartBulk(ctx context.Context, by string, c Cause, first int, why string) (Bulk, error) {
-	if first < 0 || first > mostMembers {
-		return Bulk{}, fault.New("ledger.StartBulk", fault.InvalidRequest, "first", "%d; give a number from 1 to %d, or leave it out for all", first, mostMembers)
-	}
-	if c.About != aboutStep && c.About != aboutMessage {
-		return Bulk{}, fault.New("ledger.StartBulk", fault.InvalidRequest, "group", "%s is late and not stuck: it goes on by itself, and there is nothing to resume", c)
-	}
-	id := newID()
-	err := l.actTelling(ctx, Act{Plant: c.Plant, Principal: by, Act: "bulk.started", Subject: "bulk/" + id}, func(ctx context.Context, s *session, at time.Time) (string, error) {
-		args := []any{c.Plant, c.System, c.About, c.Name, c.Reason, micros(at)}
-		var members int64
-		if err := s.each(ctx, "select count(*)"+bulkMembers, args, func(r Row) error { return r.Scan(&members) }); err != nil {
-			return "", err
-		}
-		if members > mostMembers && first == 0 {
-			return "", fault.New("ledger.StartBulk", fault.LimitExceeded, "first", "%d exceptions, and bulk work has at most %d: resume the first %[2]d, then go on", members, mostMembers)
-		}
-		if first > 0 {
-			members = min(members, int64(first))
-		}
-		if err := s.insertBulk(ctx, id, by, c, members, why, at); err != nil {
-			return "", err
-		}
-		change := Change{After: map[string]string{"group": c.String(), "members": strconv.FormatInt(members, 10)}, Why: why}
-		return change.text()
-	})
-	if err != nil {
-		return Bulk{}, err
-	}
-	return l.Bulk(ctx, id)
-}
-
-func (s *session) insertBulk(ctx context.Context, id, by string, c Cause, members int64, why string, at time.Time) error {
-	state := BulkRunning
-	if members == 0 {
-		state = BulkDone
-	}
-	if err := s.exec(ctx, `insert into bulk (id, plant, what, cause, state, members, principal, why, created, changed)
-		values ($1, $2, 'resume', $3, $4, $5, $6, $7, $8, $9)`, id, c.Plant, c.String(), state, members, by, why, micros(at), micros(at)); err != nil {
-		return err
-	}
-	return s.exec(ctx, `insert into bulk_members (bulk, n, message, version, about, outcome, words, ended)
-		select cast($7 as text), row_number() over (order by raised, message, version), message, version, about, '', '', 0
-		from (select x.message, x.version, x.about, x.raised`+bulkMembers+` order by x.raised, x.message, x.version limit $8) as chosen`,
-		c.Plant, c.System, c.About, c.Name, c.Reason, micros(at), id, members)
-}
-
-const bulkColumns = "select id, plant, what, cause, state, members, principal, why, created, changed from bulk "
+const bulkColumns = "select id, plant, what, cause, input, state, members, principal, why, created, changed from bulk "
 
 func (l *Ledger) bulks(ctx context.Context, query string, args ...any) ([]Bulk, error) {
 	var all []Bulk
 	err := l.each(ctx, query, args, func(r Row) error {
 		var b Bulk
 		var created, changed int64
-		err := r.Scan(&b.ID, &b.Plant, &b.What, &b.Cause, &b.State, &b.Members, &b.By, &b.Why, &created, &changed)
+		var input string
+		err := r.Scan(&b.ID, &b.Plant, &b.What, &b.Cause, &input, &b.State, &b.Members, &b.By, &b.Why, &created, &changed)
+		if err == nil && input != "" {
+			err = json.Unmarshal([]byte(input), &b.Input)
+		}
 		b.Created, b.Changed, b.Outcomes = fromMicros(created), fromMicros(changed), map[BulkOutcome]int64{}
 		all = append(all, b)
 		return err
 	})
+	return all, err
+}
+
+// counted is bulk work with how far it has come.
+func (l *Ledger) counted(ctx context.Context, query string, args ...any) ([]Bulk, error) {
+	all, err := l.bulks(ctx, query, args...)
 	for i := range all {
 		if err != nil {
 			break
@@ -180,7 +154,7 @@ func (l *Ledger) bulks(ctx context.Context, query string, args ...any) ([]Bulk, 
 
 // Bulk is one piece of bulk work with how far it has come.
 func (l *Ledger) Bulk(ctx context.Context, id string) (Bulk, error) {
-	all, err := l.bulks(ctx, bulkColumns+"where id = $1", id)
+	all, err := l.counted(ctx, bulkColumns+"where id = $1", id)
 	if err == nil && len(all) == 0 {
 		err = fault.New("ledger.Bulk", fault.NotFound, "bulk", "no bulk work %.60s is on record", id)
 	}
@@ -192,13 +166,15 @@ func (l *Ledger) Bulk(ctx context.Context, id string) (Bulk, error) {
 
 // Bulks is the newest bulk work of plants; of all where plants is nil.
 func (l *Ledger) Bulks(ctx context.Context, plants []string, limit int) ([]Bulk, error) {
-	if plants == nil {
-		return l.bulks(ctx, bulkColumns+"order by created desc, id limit $1", limit)
+	where, args := "order by created desc, id limit $1", []any{limit}
+	if plants != nil {
+		where, args = "where "+l.store.dialect.isIn("plant", "$1")+" order by created desc, id limit $2", []any{l.store.dialect.list(plants), limit}
 	}
-	return l.bulks(ctx, bulkColumns+"where "+l.store.dialect.isIn("plant", "$1")+" order by created desc, id limit $2", l.store.dialect.list(plants), limit)
+	return l.counted(ctx, bulkColumns+where, args...)
 }
 
-// BulkRunning is the bulk work that is to be done, oldest first.
+// BulkRunning is the bulk work that is to be done, oldest first. How far it has come is
+// not counted.
 func (l *Ledger) BulkRunning(ctx context.Context) ([]Bulk, error) {
 	return l.bulks(ctx, bulkColumns+"where state = 'running' order by created, id")
 }
@@ -281,43 +257,93 @@ func (s *session) bulkState(ctx context.Context, id string) (state string, err e
 	return state, err
 }
 
+// bulkTurn is a member of bulk work that may have its turn.
+type bulkTurn struct {
+	bulk    string
+	n       int64
+	key     string
+	version int64
+	about   string
+	what    BulkWhat
+}
+
+// told is the row of the member once it had its turn.
+func (m *bulkTurn) told(outcome BulkOutcome, words string, at int64) []any {
+	return []any{m.bulk, m.n, m.key, m.version, m.about, string(outcome), words, at}
+}
+
+// bulkTurns reads the members of bulk work between two numbers that may have their
+// turn: none where it does not run.
+func (s *session) bulkTurns(ctx context.Context, id string, from, to int64, take func(m bulkTurn)) error {
+	return s.each(ctx, `select m.n, m.message, m.version, m.about, b.what from bulk_members m join bulk b on b.id = m.bulk
+		where m.bulk = $1 and m.n between $2 and $3 and m.outcome = '' and b.state = 'running' order by m.n`, []any{id, from, to}, func(r Row) error {
+		m := bulkTurn{bulk: id}
+		err := r.Scan(&m.n, &m.key, &m.version, &m.about, &m.what)
+		take(m)
+		return err
+	})
+}
+
+func (s *session) writeBulkMembers(ctx context.Context, rows [][]any) error {
+	return s.insertAll(ctx, []*table{bulkMembersTable}, map[*table][][]any{bulkMembersTable: rows})
+}
+
 // TellBulk notes what became of members about which nothing is recorded. The fault is
 // DecidedAlready where the work does not run any more.
 func (l *Ledger) TellBulk(ctx context.Context, by string, b *Bulk, all []Told) error {
 	a := Act{Plant: b.Plant, Principal: by, Act: "bulk.told", Subject: "bulk/" + b.ID, Detail: fmt.Sprintf("%d members", len(all))}
+	told, from, to := map[int64]Told{}, int64(math.MaxInt64), int64(0)
+	for _, x := range all {
+		told[x.N], from, to = x, min(from, x.N), max(to, x.N)
+	}
 	return l.act(ctx, a, func(ctx context.Context, s *session, at time.Time) error {
-		if state, err := s.bulkState(ctx, b.ID); err != nil || state != BulkRunning {
-			return cmp.Or(err, error(fault.New("ledger.TellBulk", fault.DecidedAlready, "state", "bulk work %s is %s", b.ID, state)))
+		if err := s.bulkRuns(ctx, "ledger.TellBulk", b.ID); err != nil {
+			return err
 		}
-		for _, x := range all {
-			if err := s.tellBulk(ctx, b.ID, x, micros(at)); err != nil {
-				return err
+		var rows [][]any
+		err := s.bulkTurns(ctx, b.ID, from, to, func(m bulkTurn) {
+			if x, ok := told[m.n]; ok {
+				rows = append(rows, m.told(x.Outcome, x.Words, micros(at)))
 			}
+		})
+		if err != nil {
+			return err
 		}
-		return nil
+		return s.writeBulkMembers(ctx, rows)
 	})
 }
 
-func (s *session) tellBulk(ctx context.Context, id string, x Told, at int64) error {
-	return s.exec(ctx, "update bulk_members set outcome = $1, words = $2, ended = $3 where bulk = $4 and n = $5 and outcome = ''",
-		string(x.Outcome), x.Words, at, id, x.N)
+// bulkRuns is a fault where bulk work does not run.
+func (s *session) bulkRuns(ctx context.Context, op, id string) error {
+	state, err := s.bulkState(ctx, id)
+	if err == nil && state != BulkRunning {
+		err = fault.New(op, fault.DecidedAlready, "state", "bulk work %s is %s", id, state)
+	}
+	return err
 }
 
 // loadBulk reads which of the batch's members of bulk work may have their turn.
 func (t *transaction) loadBulk(ctx context.Context, _ *touched) error {
+	type span struct{ from, to int64 }
+	places, spans := map[BulkPlace]bool{}, map[string]span{}
 	for _, it := range t.batch.items {
 		if it.entry == nil || it.entry.Bulk == nil {
 			continue
 		}
 		place := *it.entry.Bulk
-		err := t.each(ctx, "select 1 from bulk_members m join bulk b on b.id = m.bulk where m.bulk = $1 and m.n = $2 and m.outcome = '' and b.state = 'running'",
-			[]any{place.Bulk, place.N}, func(Row) error {
-				if t.turns == nil {
-					t.turns = map[BulkPlace]bool{}
-				}
-				t.turns[place] = true
-				return nil
-			})
+		x, ok := spans[place.Bulk]
+		if !ok {
+			x = span{place.N, place.N}
+		}
+		places[place], spans[place.Bulk] = true, span{min(x.from, place.N), max(x.to, place.N)}
+	}
+	t.turns = make(map[BulkPlace]bulkTurn, len(places))
+	for _, id := range sortedKeys(spans) {
+		err := t.bulkTurns(ctx, id, spans[id].from, spans[id].to, func(m bulkTurn) {
+			if place := (BulkPlace{m.bulk, m.n}); places[place] {
+				t.turns[place] = m
+			}
+		})
 		if err != nil {
 			return err
 		}
@@ -330,35 +356,24 @@ func (t *transaction) tell(e *Entry, r *Result) {
 	if e.Bulk == nil || r.Outcome == Again {
 		return
 	}
-	told := Told{N: e.Bulk.N, Outcome: BulkResumed}
+	m := t.turns[*e.Bulk]
+	outcome, words := BulkActed, "recorded"
+	if m.what == BulkResume {
+		outcome = BulkResumed
+	}
 	switch {
 	case r.Outcome == Duplicate:
-		told.Outcome, told.Words = BulkMovedOn, "it was decided before its turn"
+		outcome, words = BulkMovedOn, "it was decided before its turn"
 	case r.Outcome == Held:
-		told.Outcome, told.Words = BulkHeld, r.Fault.Text()
+		outcome, words = BulkHeld, r.Fault.Text()
 	case len(e.Settlements) > 0:
 		status := t.w.Steps[e.Settlements[0].Step].Status
-		if told.Words = "the command is " + string(status); status.Stuck() {
-			told.Outcome = BulkHeld
+		if words = "the command is " + string(status); status.Stuck() {
+			outcome = BulkHeld
 		}
-	default:
-		told.Words = "recorded"
 	}
-	t.told = append(t.told, toldOf{e.Bulk.Bulk, told})
+	t.told = append(t.told, m.told(outcome, words, t.now))
 	delete(t.turns, *e.Bulk)
 }
 
-// toldOf is what became of a member, and of which work it is.
-type toldOf struct {
-	bulk string
-	Told
-}
-
-func (t *transaction) writeTold(ctx context.Context) error {
-	for _, x := range t.told {
-		if err := t.tellBulk(ctx, x.bulk, x.Told, t.now); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (t *transaction) writeTold(ctx context.Context) error { return t.writeBulkMembers(ctx, t.told) }

@@ -54,10 +54,10 @@ type transaction struct {
 
 	following  following
 	awaited    awaited
-	endedSteps []ended            // steps whose exceptions this commit resolves
-	noted      []raisedAbout      // what the exceptions that it raises are found by
-	turns      map[BulkPlace]bool // members of bulk work that may have their turn
-	told       []toldOf           // what became of them
+	endedSteps []ended                // steps whose exceptions this commit resolves
+	noted      []raisedAbout          // what the exceptions that it raises are found by
+	turns      map[BulkPlace]bulkTurn // members of bulk work that may have their turn
+	told       [][]any                // rows of members, with what became of them
 	counts     map[exceptionKey]*ExceptionCount
 	moments    moments
 }
@@ -243,7 +243,7 @@ func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) 
 			later = append(later, it)
 			continue
 		}
-		if it.entry.Bulk != nil && !t.turns[*it.entry.Bulk] {
+		if it.entry.Bulk != nil && t.turns[*it.entry.Bulk].bulk == "" {
 			it.result = Result{Outcome: Stopped}
 			continue
 		}
@@ -274,6 +274,9 @@ func (t *transaction) perform(ctx context.Context, it *item) error {
 	switch {
 	case err == nil && it.act.row.Act != "": // what nobody decided is on record as a row alone
 		t.addActAt(f, it.act.row, at)
+		for _, a := range it.act.also {
+			t.addAct(f, a)
+		}
 	case fault.Of(err) != nil:
 		it.err, err = err, nil
 	}

@@ -34,6 +34,7 @@ type item struct {
 // a name leaves no audit entry.
 type act struct {
 	row   Act
+	also  []Act // what else write has done, filled in by it: its members' turns in bulk work
 	write func(ctx context.Context, s *session, at time.Time) error
 }
 

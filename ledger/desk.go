@@ -102,6 +102,12 @@ type DeskFilter struct {
 	Assignee string // assigned to
 	From, To time.Time
 	Text     string // words and refs, each of which it must have; the beginning of one will do
+	Amount   *AmountFilter
+	// Content are words of raw content, each of which its message must say; the beginning
+	// of one will do. ContentPlants are the plants whose raw content the asker may see;
+	// nil: all.
+	Content       string
+	ContentPlants []string
 
 	Oldest bool   // oldest first; else newest first
 	After  string // Place of the last exception of the page before
@@ -144,7 +150,7 @@ type Group struct {
 	Amounts        []Amount         // sums of what is at stake, exact
 }
 
-// deskFrom is what exceptions at the desk are read from.
+// deskFrom is what exceptions at the desk are read from; see conditions.from.
 const deskFrom = " from exceptions x left join desk d on d.message = x.message"
 
 // ownerOf is whom an exception is for.
@@ -153,17 +159,26 @@ const ownerOf = "coalesce(nullif(d.assignee, ''), x.owner)"
 // conditions gathers a where clause and its arguments.
 type conditions struct {
 	dialect dialect
+	first   string // what the exceptions are found by that are looked at; "" looks at all
 	text    []string
 	args    []any
 }
 
+// from is what exceptions are read from. SQLite keeps to the order of a cross join: from
+// the few that are found to what stands behind them.
+func (c *conditions) from() string { return " from " + c.first + deskFrom[len(" from "):] }
+
 // add adds a condition; ? in it stands for the values, in their order.
-func (c *conditions) add(text string, values ...any) {
+func (c *conditions) add(text string, values ...any) { c.text = append(c.text, c.filled(text, values)) }
+
+// filled is a text with its values among the arguments. They are numbered in the order in
+// which they stand in a query: SQLite knows no other.
+func (c *conditions) filled(text string, values []any) string {
 	for _, v := range values {
 		c.args = append(c.args, v)
 		text = strings.Replace(text, "?", fmt.Sprintf("$%d", len(c.args)), 1)
 	}
-	c.text = append(c.text, text)
+	return text
 }
 
 func (c *conditions) where() string {
@@ -183,8 +198,11 @@ func (c *conditions) list(column string, values []string) {
 const snoozed = "(coalesce(d.until, 0) > ? and x.raised <= d.since and x.reason = d.reason)"
 
 // conditions are the where clause of a filter.
-func (l *Ledger) conditions(f *DeskFilter) (*conditions, error) {
+func (l *Ledger) conditions(ctx context.Context, f *DeskFilter) (*conditions, error) {
 	c := &conditions{dialect: l.store.dialect}
+	if err := l.addFinds(ctx, c, f); err != nil {
+		return nil, err
+	}
 	now := micros(l.Now())
 	switch cmp.Or(f.State, DeskOpen) {
 	case DeskOpen:
@@ -220,7 +238,7 @@ func (l *Ledger) conditions(f *DeskFilter) (*conditions, error) {
 	if !f.To.IsZero() {
 		c.add("x.raised < ?", micros(f.To))
 	}
-	return c, c.addText(f.Text)
+	return c, nil
 }
 
 // cause adds that an exception is of a group.
@@ -228,39 +246,12 @@ func (c *conditions) cause(g *Cause) {
 	c.add("x.plant = ? and x.system = ? and x.about = ? and x.name = ? and x.reason = ?", g.Plant, g.System, g.About, g.Name, g.Reason)
 }
 
-// DeskWords is how many words one search may have.
-const DeskWords = 8
-
-// addText adds that every word of a text is found. A word with a slash is the
-// beginning of a ref, as it is written; any other that of a word, in small letters.
-func (c *conditions) addText(text string) error {
-	all := strings.Fields(text)
-	if len(all) > DeskWords {
-		return fault.New("ledger.Desk", fault.InvalidRequest, "text", "%d words; search for %d at most", len(all), DeskWords)
-	}
-	for _, word := range all {
-		const among = "(x.message, x.version) in (select message, version from %s where %s >= ? and %[2]s < ?)"
-		if strings.Contains(word, "/") {
-			c.add(fmt.Sprintf(among, "exception_refs", "ref"), word, behind(word))
-			continue
-		}
-		if word = trimmed(word); word == "" {
-			return fault.New("ledger.Desk", fault.InvalidRequest, "text", "%.60q has no word to search for", text)
-		}
-		c.add(fmt.Sprintf(among, "exception_words", "word"), word, behind(word))
-	}
-	return nil
-}
-
-// behind is what comes behind everything that begins with a text.
-func behind(text string) string { return text + "\U0010FFFF" }
-
 const causeColumns = "x.plant, x.system, x.about, x.name, x.reason"
 
 // Groups are the exceptions that a filter chooses, by cause: those with the nearest
 // deadline first. Paging of the filter does not count.
 func (l *Ledger) Groups(ctx context.Context, f DeskFilter) ([]Group, error) {
-	c, err := l.conditions(&f)
+	c, err := l.conditions(ctx, &f)
 	if err != nil {
 		return nil, err
 	}
@@ -305,7 +296,7 @@ func compareDeadlines(a, b time.Time) int {
 
 func (r *Reader) groups(ctx context.Context, c *conditions, groups map[Cause]*Group) error {
 	query := "select " + causeColumns + ", min(x.class), count(*), min(x.raised), max(x.raised), coalesce(min(nullif(x.deadline, 0)), 0), min(" + ownerOf + "), max(" + ownerOf + "), count(*) filter (where x.stage >= 1), count(*) filter (where x.stage > 1)" +
-		deskFrom + c.where() + " group by 1, 2, 3, 4, 5"
+		c.from() + c.where() + " group by 1, 2, 3, 4, 5"
 	return r.Query(ctx, query, c.args, func(row Row) error {
 		g := &Group{Objects: map[string]int64{}}
 		var oldest, newest, deadline int64
@@ -322,47 +313,90 @@ func (r *Reader) groups(ctx context.Context, c *conditions, groups map[Cause]*Gr
 	})
 }
 
+// mostCounted is of how many exceptions of a group the different objects are counted: of
+// more that takes too long for a queue, and the number of exceptions says as much.
+const mostCounted = 1_000
+
 // groupObjects counts different objects: of commands those that they are about, of
 // messages all that are known. SQLite keeps to the order of a cross join: from the few
 // exceptions that are open to what belongs to them.
 func (r *Reader) groupObjects(ctx context.Context, c *conditions, groups map[Cause]*Group) error {
-	add := func(row Row) error {
-		var g Cause
-		var ref event.Ref
-		err := row.Scan(&g.Plant, &g.System, &g.About, &g.Name, &g.Reason, &ref)
-		if known := groups[g]; err == nil && known != nil && ref != "" {
-			known.Objects[ref.Kind()]++
+	for cause, g := range groups {
+		if g.Count > mostCounted {
+			continue
 		}
-		return err
+		of := *c
+		of.text, of.args = slices.Clone(c.text), slices.Clone(c.args)
+		of.add("x.plant = ? and x.system = ? and x.about = ? and x.name = ? and x.reason = ?", cause.Plant, cause.System, cause.About, cause.Name, cause.Reason)
+		query := "select distinct x.ref" + of.from() + of.where()
+		if cause.About == aboutMessage {
+			of.add("r.message = x.message and r.version = x.version")
+			of.add("(r.ref <> x.ref or x.class <> 'heals')") // what is missing is not what stands still
+			query = "select distinct r.ref" + of.from() + " cross join exception_refs r" + of.where()
+		}
+		err := r.Query(ctx, query, of.args, func(row Row) error {
+			var ref event.Ref
+			err := row.Scan(&ref)
+			if err == nil && ref != "" {
+				g.Objects[ref.Kind()]++
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
-	of := *c
-	of.text = append(slices.Clone(c.text), "x.about <> 'message'")
-	if err := r.Query(ctx, "select distinct "+causeColumns+", x.ref"+deskFrom+of.where(), c.args, add); err != nil {
-		return err
-	}
-	of.text = append(slices.Clone(c.text), "r.message = x.message and r.version = x.version", "x.about = 'message'", "(r.ref <> x.ref or x.class <> 'heals')") // what is missing is not what stands still
-	return r.Query(ctx, "select distinct "+causeColumns+", r.ref"+deskFrom+
-		" cross join exception_refs r"+of.where(), c.args, add)
+	return nil
 }
 
+// groupAmounts sums what is at stake: in millionths, whole units apart so that no sum runs
+// over, and what those leave of a few.
 func (r *Reader) groupAmounts(ctx context.Context, c *conditions, groups map[Cause]*Group) error {
+	const here = "a.message = x.message and a.version = x.version"
 	of := *c
-	of.text = append(slices.Clone(c.text), "a.message = x.message and a.version = x.version")
-	query := "select " + causeColumns + ", a.measure, a.unit, a.value, count(*)" + deskFrom + " cross join exception_amounts a" + of.where() + " group by 1, 2, 3, 4, 5, 6, 7, 8 order by 6, 7"
+	of.text = append(slices.Clone(c.text), here)
+	query := "select " + causeColumns + ", a.measure, a.unit, cast(sum(a.scaled / 1000000) as bigint), cast(sum(a.scaled % 1000000) as bigint)" +
+		c.from() + " cross join exception_amounts a" + of.where() + " group by 1, 2, 3, 4, 5, 6, 7 order by 6, 7"
+	err := r.Query(ctx, query, c.args, func(row Row) error {
+		var g Cause
+		var a Amount
+		var whole, millionths int64
+		err := row.Scan(&g.Plant, &g.System, &g.About, &g.Name, &g.Reason, &a.Measure, &a.Unit, &whole, &millionths)
+		if err == nil {
+			a.Value, err = event.FromScaled(whole, 0)
+		}
+		if err == nil {
+			var rest event.Decimal
+			rest, err = event.FromScaled(millionths, FactDigits)
+			groups[g].addAmount(Amount{a.Measure, a.Value.Add(rest), a.Unit})
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	unscaled := *c
+	unscaled.first = "exception_amounts a cross join " + c.first
+	of.text = append(of.text, "(a.place = '' or a.residue <> '')")
+	query = "select " + causeColumns + ", a.measure, a.unit, case when a.place = '' then a.value else a.residue end" + unscaled.from() + of.where()
 	return r.Query(ctx, query, c.args, func(row Row) error {
 		var g Cause
 		var a Amount
 		var value string
-		var count int64
-		err := row.Scan(&g.Plant, &g.System, &g.About, &g.Name, &g.Reason, &a.Measure, &a.Unit, &value, &count)
+		err := row.Scan(&g.Plant, &g.System, &g.About, &g.Name, &g.Reason, &a.Measure, &a.Unit, &value)
 		if err == nil {
-			a.Value, err = event.ParseTimes(value, count)
+			a.Value, err = event.ParseDecimal(value)
 		}
-		if known := groups[g]; err == nil && known != nil {
-			known.Amounts = addAmount(known.Amounts, a)
-		}
+		groups[g].addAmount(a)
 		return err
 	})
+}
+
+// addAmount adds to what is at stake; nil where the group came up since it was counted.
+func (g *Group) addAmount(a Amount) {
+	if g != nil && !a.Value.IsZero() {
+		g.Amounts = addAmount(g.Amounts, a)
+	}
 }
 
 // addAmount adds to the sum of the same measure and unit.
@@ -376,12 +410,12 @@ func addAmount(all []Amount, a Amount) []Amount {
 	return append(all, a)
 }
 
-const deskQuery = "select x.message, x.version, x.plant, x.system, x.name, x.state, x.reason, x.field, x.ref, x.detail, x.owner, x.raised, x.deadline, x.ended, x.resolution, x.about, x.stage" + deskFrom
+const deskColumns = "select x.message, x.version, x.plant, x.system, x.name, x.state, x.reason, x.field, x.ref, x.detail, x.owner, x.raised, x.deadline, x.ended, x.resolution, x.about, x.stage"
 
 // Desk lists the exceptions that a filter chooses; more says that there are others
 // behind them.
 func (l *Ledger) Desk(ctx context.Context, f DeskFilter) (all []DeskException, more bool, err error) {
-	c, err := l.conditions(&f)
+	c, err := l.conditions(ctx, &f)
 	if err != nil {
 		return nil, false, err
 	}
@@ -397,7 +431,7 @@ func (l *Ledger) Desk(ctx context.Context, f DeskFilter) (all []DeskException, m
 		c.add("(x.raised, x.message) "+than+" (?, ?)", raised, key)
 	}
 	limit := cmp.Or(f.Limit, 100)
-	query := fmt.Sprintf("%s%s order by x.raised%s, x.message%[3]s limit %[4]d", deskQuery, c.where(), order, limit+1)
+	query := fmt.Sprintf("%s%s%s order by x.raised%s, x.message%[4]s limit %[5]d", deskColumns, c.from(), c.where(), order, limit+1)
 	found, err := l.exceptions(ctx, query, c.args...)
 	if err != nil {
 		return nil, false, fmt.Errorf("ledger.Desk: %w", err)
@@ -419,55 +453,89 @@ func parsePlace(text string) (raised int64, key string, err error) {
 	return raised, key, nil
 }
 
-// atDesk adds what people have decided, what exceptions are about and what is at stake.
+// atDesk adds what people have decided, what exceptions are about and what is at stake:
+// in a handful of queries, however many there are.
 func (l *Ledger) atDesk(ctx context.Context, found []Exception) ([]DeskException, error) {
 	all := make([]DeskException, len(found))
+	keys, at := make([]string, len(found)), make(map[string][]*DeskException, len(found)) // several versions of a message may be among them
 	for i := range found {
-		x := DeskException{Exception: found[i]}
-		err := l.each(ctx, "select assignee, until, since, reason from desk where message = $1", []any{x.key}, func(r Row) error {
-			var until, since int64
-			var reason string
-			err := r.Scan(&x.Assignee, &until, &since, &reason)
-			if x.State == DeskOpen && until > micros(l.Now()) && micros(x.Raised) <= since && reason == x.Reason.Code {
-				x.Until = fromMicros(until)
-			}
-			return err
-		})
-		if err == nil {
-			err = l.each(ctx, "select ref from exception_refs where message = $1 and version = $2 order by ref", []any{x.key, x.version}, func(r Row) error {
-				var ref event.Ref
-				err := r.Scan(&ref)
-				x.Refs = append(x.Refs, ref)
-				return err
-			})
-		}
-		if err == nil {
-			x.Amounts, err = l.amountsOf(ctx, x.key, x.version)
-		}
-		if err == nil && x.Message != "" {
-			err = l.each(ctx, "select id from messages where key = $1 and version = $2", []any{x.key, x.version}, func(r Row) error { return r.Scan(&x.ID) })
-		}
-		if err != nil {
+		all[i].Exception, keys[i] = found[i], found[i].key
+		at[keys[i]] = append(at[keys[i]], &all[i])
+	}
+	for _, add := range []func(context.Context, []string, map[string][]*DeskException) error{l.addDecided, l.addRefs, l.addAmounts, l.addSourceIDs} {
+		if err := add(ctx, keys, at); err != nil {
 			return nil, fmt.Errorf("ledger.Desk: %w", err)
 		}
-		all[i] = x
 	}
 	return all, nil
 }
 
-func (l *Ledger) amountsOf(ctx context.Context, key string, version int) ([]Amount, error) {
-	var all []Amount
-	err := l.each(ctx, "select measure, unit, value from exception_amounts where message = $1 and version = $2 order by measure, unit", []any{key, version}, func(r Row) error {
+// keyed runs a query whose condition is that a column is one of the keys.
+func (l *Ledger) keyed(ctx context.Context, query, column string, keys []string, order string, scan func(Row) error) error {
+	return l.each(ctx, query+l.store.dialect.isIn(column, "$1")+order, []any{l.store.dialect.list(keys)}, scan)
+}
+
+func (l *Ledger) addDecided(ctx context.Context, keys []string, at map[string][]*DeskException) error {
+	now := micros(l.Now())
+	return l.keyed(ctx, "select message, assignee, until, since, reason from desk where ", "message", keys, "", func(r Row) error {
+		var key, assignee, reason string
+		var until, since int64
+		err := r.Scan(&key, &assignee, &until, &since, &reason)
+		for _, x := range at[key] {
+			x.Assignee = assignee
+			if x.State == DeskOpen && until > now && micros(x.Raised) <= since && reason == x.Reason.Code {
+				x.Until = fromMicros(until)
+			}
+		}
+		return err
+	})
+}
+
+func (l *Ledger) addRefs(ctx context.Context, keys []string, at map[string][]*DeskException) error {
+	return l.keyed(ctx, "select message, version, ref from exception_refs where ", "message", keys, " order by ref", func(r Row) error {
+		var key string
+		var version int
+		var ref event.Ref
+		err := r.Scan(&key, &version, &ref)
+		for _, x := range at[key] {
+			if x.version == version {
+				x.Refs = append(x.Refs, ref)
+			}
+		}
+		return err
+	})
+}
+
+func (l *Ledger) addAmounts(ctx context.Context, keys []string, at map[string][]*DeskException) error {
+	return l.keyed(ctx, "select message, version, measure, unit, value from exception_amounts where ", "message", keys, " order by measure, unit", func(r Row) error {
+		var key, value string
+		var version int
 		var a Amount
-		var value string
-		err := r.Scan(&a.Measure, &a.Unit, &value)
+		err := r.Scan(&key, &version, &a.Measure, &a.Unit, &value)
 		if err == nil {
 			a.Value, err = event.ParseDecimal(value)
 		}
-		all = append(all, a)
+		for _, x := range at[key] {
+			if x.version == version {
+				x.Amounts = append(x.Amounts, a)
+			}
+		}
 		return err
 	})
-	return all, err
+}
+
+func (l *Ledger) addSourceIDs(ctx context.Context, keys []string, at map[string][]*DeskException) error {
+	return l.keyed(ctx, "select key, version, id from messages where ", "key", keys, "", func(r Row) error {
+		var key, id string
+		var version int
+		err := r.Scan(&key, &version, &id)
+		for _, x := range at[key] {
+			if x.Message != "" && x.version == version {
+				x.ID = id
+			}
+		}
+		return err
+	})
 }
 
 // commandKey is the form of the keys of commands.
@@ -483,7 +551,7 @@ func (l *Ledger) DeskOf(ctx context.Context, id string) (DeskException, error) {
 	if err != nil {
 		return DeskException{}, fault.New("ledger.DeskOf", fault.InvalidRequest, "exception", "%.80q is neither the id of a message nor the key of a command", id)
 	}
-	found, err := l.exceptions(ctx, deskQuery+" where x.message = $1 and (x.about <> 'message' or x.version = $2) order by x.state <> 'open', x.version desc limit 1", key, version)
+	found, err := l.exceptions(ctx, deskColumns+deskFrom+" where x.message = $1 and (x.about <> 'message' or x.version = $2) order by x.state <> 'open', x.version desc limit 1", key, version)
 	if err == nil && len(found) == 0 {
 		err = fault.New("ledger.DeskOf", fault.NotFound, "exception", "no exception about %.60s is on record", id)
 	}

@@ -1,8 +1,11 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -16,15 +19,23 @@ import (
 type raisedAbout struct {
 	key     string
 	version int
-	step    bool // what its cause says is still to be read
+	causes  []string // keys of the events behind a step: what they say is still to be read
 	refs    []event.Ref
 	facts   []event.Fact
 	texts   []string
+	content []content
+}
+
+// content is what a message says.
+type content struct {
+	source string // id of the version
+	plant  string
+	body   []byte
 }
 
 // noteMessage keeps what is known of a message that is held.
 func (t *transaction) noteMessage(e *Entry, r *fault.Fault, m *keyed) {
-	n := raisedAbout{key: m.Key(), version: m.Version, refs: slices.Clone(e.Refs), facts: slices.Clone(e.Facts), texts: []string{m.Key(), m.ID, r.Field, r.Explanation()}}
+	n := raisedAbout{key: m.Key(), version: m.Version, content: []content{{m.StatementID(), m.Plant, m.Body}}, refs: slices.Clone(e.Refs), facts: slices.Clone(e.Facts), texts: []string{m.Key(), m.ID, r.Field, r.Explanation()}}
 	for i := range e.Drafts {
 		n.refs = append(n.refs, e.Drafts[i].Refs...)
 		n.facts = append(n.facts, e.Drafts[i].Facts...)
@@ -35,8 +46,18 @@ func (t *transaction) noteMessage(e *Entry, r *fault.Fault, m *keyed) {
 
 // noteStep keeps what is known of a step that stands still.
 func (t *transaction) noteStep(s *Step, version int, r *fault.Fault) {
+	statements := s.Members
+	if len(statements) == 0 {
+		statements = []string{s.Cause}
+	}
+	var causes []string
+	for _, id := range statements {
+		if key, _, err := event.ParseStatementID(id); err == nil { // else verify tells that it is not on record
+			causes = append(causes, key)
+		}
+	}
 	refs := append([]event.Ref{s.Object}, s.Lanes...)
-	t.noted = append(t.noted, raisedAbout{key: s.Key, version: version, step: true, refs: refs, texts: []string{s.Key, r.Field, r.Explanation()}})
+	t.noted = append(t.noted, raisedAbout{key: s.Key, version: version, causes: causes, refs: refs, texts: []string{s.Key, r.Field, r.Explanation()}})
 }
 
 // noteExpectation keeps what is known of an expectation that was missed.
@@ -62,56 +83,94 @@ func (t *transaction) writeNoted(ctx context.Context) error {
 			n.rows(rows)
 		}
 	}
-	return t.insertAll(ctx, []*table{exceptionRefsTable, exceptionWordsTable, exceptionAmountsTable}, rows)
+	return t.insertAll(ctx, []*table{exceptionRefsTable, exceptionWordsTable, exceptionAmountsTable, exceptionContentsTable}, rows)
 }
 
-// readCauses adds to noted steps what the events behind them say.
+// notedCause is an event behind steps that stand still.
+type notedCause struct {
+	refs    []event.Ref
+	facts   []event.Fact
+	content content
+}
+
+// readCauses adds to noted steps what the events behind them say: of a bundle, all.
 func (t *transaction) readCauses(ctx context.Context) error {
 	var keys []string
 	for i := range t.noted {
-		if t.noted[i].step {
-			keys = append(keys, t.noted[i].key)
-		}
+		keys = append(keys, t.noted[i].causes...)
 	}
 	if len(keys) == 0 {
 		return nil
 	}
 	slices.Sort(keys)
-	type cause struct {
-		plant              string
-		position, recorded int64
-		refs               []event.Ref
-	}
-	causes := map[string]cause{}
-	err := t.in(ctx, "select s.key, e.plant, e.position, e.recorded, e.derived from steps s join events e on e.plant = s.plant and e.position = s.position where ",
-		"s.key", slices.Compact(keys), func(r Row) error {
-			var key string
-			var c cause
-			var text []byte
-			if err := r.Scan(&key, &c.plant, &c.position, &c.recorded, &text); err != nil {
-				return err
-			}
-			var d derived
-			err := json.Unmarshal(text, &d)
-			c.refs = d.Refs
-			causes[key] = c
-			return err
-		})
-	if err != nil {
+	causes := map[string]*notedCause{} // by key
+	if err := errors.Join(t.readEvents(ctx, slices.Compact(keys), causes), t.readContents(ctx, causes)); err != nil {
 		return err
 	}
 	for i := range t.noted {
 		n := &t.noted[i]
-		c, ok := causes[n.key]
-		if !n.step || !ok {
-			continue
-		}
-		n.refs = append(n.refs, c.refs...)
-		if n.facts, err = loadFacts(ctx, t.session, c.plant, c.position, c.recorded); err != nil {
-			return err
+		for _, key := range n.causes {
+			if c := causes[key]; c != nil {
+				n.refs, n.facts, n.content = append(n.refs, c.refs...), append(n.facts, c.facts...), append(n.content, c.content)
+			}
 		}
 	}
 	return nil
+}
+
+// newestOf reads events by key: the newest statement of each, which is at stake now.
+const newestOf = " from event_keys k join events e on e.plant = k.plant and e.position = k.position and e.recorded = k.recorded"
+
+func (t *transaction) readEvents(ctx context.Context, keys []string, causes map[string]*notedCause) error {
+	err := t.in(ctx, "select k.key, e.plant, e.message, e.derived"+newestOf+" where ", "k.key", keys, func(r Row) error {
+		var key string
+		var text []byte
+		c := &notedCause{}
+		if err := r.Scan(&key, &c.content.plant, &c.content.source, &text); err != nil {
+			return err
+		}
+		var d derived
+		err := json.Unmarshal(text, &d)
+		c.refs, causes[key] = d.Refs, c
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return t.in(ctx, "select k.key, "+factColumns+newestOf+" join facts f on f.plant = e.plant and f.position = e.position and f.recorded = e.recorded where f.sign = 1 and ", "k.key", keys, func(r Row) error {
+		var key string
+		f, err := scanFact(r, &key)
+		if c := causes[key]; err == nil && c != nil {
+			c.facts = append(c.facts, f)
+		}
+		return err
+	})
+}
+
+// readContents adds to causes what their messages say, as far as it is still there.
+func (t *transaction) readContents(ctx context.Context, causes map[string]*notedCause) error {
+	var keys []string
+	for _, c := range causes {
+		key, _, err := event.ParseStatementID(c.content.source)
+		if err != nil {
+			return fmt.Errorf("ledger.readContents: %w", err)
+		}
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	contents := map[string][]byte{}
+	err := t.in(ctx, "select m.key, m.version, c.body from messages m join contents c on c.recorded = m.recorded and c.key = m.key where ", "m.key", slices.Compact(keys), func(r Row) error {
+		var key string
+		var version int
+		var body []byte
+		err := r.Scan(&key, &version, &body)
+		contents[event.StatementID(key, version)] = body
+		return err
+	})
+	for _, c := range causes {
+		c.content.body = contents[c.content.source]
+	}
+	return err
 }
 
 // rows gathers the rows of one exception.
@@ -125,7 +184,8 @@ func (n *raisedAbout) rows(to map[*table][][]any) {
 		to[exceptionRefsTable] = append(to[exceptionRefsTable], []any{string(ref), n.key, int64(n.version)})
 		texts = append(texts, ref.Segments()...)
 	}
-	for _, word := range wordsOf(texts...) {
+	to[exceptionContentsTable] = append(to[exceptionContentsTable], n.contentRows()...)
+	for _, word := range wordsOf(mostWords, texts...) {
 		to[exceptionWordsTable] = append(to[exceptionWordsTable], []any{word, n.key, int64(n.version)})
 	}
 	var sums []Amount
@@ -133,24 +193,96 @@ func (n *raisedAbout) rows(to map[*table][][]any) {
 		sums = addAmount(sums, Amount{f.Measure, f.Base.Value, f.Base.Unit})
 	}
 	for _, a := range sums {
-		to[exceptionAmountsTable] = append(to[exceptionAmountsTable], []any{n.key, int64(n.version), a.Measure, a.Unit, a.Value.String()})
+		to[exceptionAmountsTable] = append(to[exceptionAmountsTable], amountRow(n.key, int64(n.version), &a))
 	}
+}
+
+// contentRows are the words of all content behind an exception, each once and bounded.
+func (n *raisedAbout) contentRows() [][]any {
+	var rows [][]any
+	seen := map[string]bool{}
+	for i := range n.content {
+		c := &n.content[i]
+		for _, word := range contentWords(c.body) {
+			if len(rows) == mostContentWords {
+				return rows
+			}
+			if !seen[word] {
+				seen[word] = true
+				rows = append(rows, []any{word, n.key, int64(n.version), c.plant, c.source})
+			}
+		}
+	}
+	return rows
+}
+
+// amountRow is a row of what is at stake. What is too large for a whole number of
+// millionths is all residue.
+func amountRow(key string, version int64, a *Amount) []any {
+	scaled, residue, err := a.Value.Scaled(FactDigits)
+	if err != nil {
+		scaled, residue = 0, a.Value
+	}
+	rest := ""
+	if !residue.IsZero() {
+		rest = residue.String()
+	}
+	return []any{key, version, a.Measure, a.Unit, a.Value.String(), a.Value.Ordered(), scaled, rest}
 }
 
 // How much of the texts of one exception is found by: what is longer is prose of a
 // system, and its end says little.
 const (
-	mostWords   = 100
-	longestWord = 64
+	mostWords        = 100
+	longestWord      = 64
+	mostContentWords = 200     // of raw content
+	mostContent      = 1 << 16 // bytes of it that are looked at
 )
 
-// wordsOf are the words of texts in small letters, each once: what stands between
+// contentWords are the words of raw content: of JSON those of its values, of anything else
+// all of them. Content in another encoding than UTF-8 has none.
+func contentWords(body []byte) []string {
+	if len(body) > mostContent {
+		body = body[:mostContent] // is no JSON any more: its names are among the words
+	}
+	numbered := json.NewDecoder(bytes.NewReader(body))
+	numbered.UseNumber()
+	var value any
+	if err := numbered.Decode(&value); err == nil && !numbered.More() {
+		return wordsOf(mostContentWords, textsIn(value, nil)...)
+	}
+	if body = bytes.ToValidUTF8(body, nil); bytes.IndexByte(body, 0) >= 0 {
+		return nil
+	}
+	return wordsOf(mostContentWords, string(body))
+}
+
+// textsIn are the texts and numbers of a JSON value, behind others.
+func textsIn(value any, all []string) []string {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, name := range sortedKeys(v) {
+			all = textsIn(v[name], all)
+		}
+	case []any:
+		for _, x := range v {
+			all = textsIn(x, all)
+		}
+	case string:
+		all = append(all, v)
+	case json.Number:
+		all = append(all, v.String())
+	}
+	return all
+}
+
+// wordsOf are the words of texts in small letters, each once and so many at most: what stands between
 // blanks, and its parts of letters and digits alone.
-func wordsOf(texts ...string) []string {
+func wordsOf(most int, texts ...string) []string {
 	seen := map[string]bool{}
 	var all []string
 	add := func(word string) {
-		if len(word) > 1 && len(word) <= longestWord && !seen[word] && len(all) < mostWords {
+		if len(word) > 1 && len(word) <= longestWord && !seen[word] && len(all) < most {
 			seen[word] = true
 			all = append(all, word)
 		}

@@ -8,12 +8,17 @@ import (
 	"strings"
 
 	"github.com/gapless/gapless/event"
+	"github.com/gapless/gapless/fault"
 )
 
 // Effect says in words what does not go on because of a group, and how much of it:
 // "receive-goods not done for 12 lots, good 4,200 kg".
 func (g *Group) Effect() string {
-	parts := []string{fmt.Sprintf("%s not done for %s", g.Name, counted(g.Objects))}
+	done := "not done"
+	if g.Reason == fault.PartlyApplied.Code {
+		done = "done in part"
+	}
+	parts := []string{fmt.Sprintf("%s %s for %s", g.Name, done, counted(g.Objects))}
 	switch {
 	case g.About == aboutMessage:
 		parts[0] = several(g.Count, "message") + " not recorded"
@@ -25,7 +30,7 @@ func (g *Group) Effect() string {
 	case g.About == aboutExpectation:
 		parts[0] = fmt.Sprintf("%s awaited for %s", g.Name, counted(g.Objects))
 	case len(g.Objects) == 0:
-		parts[0] = fmt.Sprintf("%s not done %s", g.Name, several(g.Count, "time"))
+		parts[0] = fmt.Sprintf("%s %s %s", g.Name, done, several(g.Count, "time"))
 	}
 	for _, a := range g.Amounts {
 		parts = append(parts, fmt.Sprintf("%s %s %s", a.Measure, Grouped(a.Value.String()), unitText(a.Unit)))

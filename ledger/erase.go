@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,7 +15,7 @@ import (
 const contentErased = "content.erased"
 
 // Erase removes the raw content of one version of a message, with the salt of its
-// digest. What was made of it stays: events, facts, the message's id and digests;
+// digest and the words that exceptions are found by. What was made of it stays: events, facts, the message's id and digests;
 // so does the audit chain, which never covered the content itself. Who did it and
 // why goes on record in the same commit. NotFound where no such version is on
 // record or its content was erased before.
@@ -32,7 +33,9 @@ func (l *Ledger) Erase(ctx context.Context, principal, messageID, reason string)
 	}
 	return l.act(ctx, Act{Plant: plant, Principal: principal, Act: contentErased, Subject: messageID, Detail: reason},
 		func(ctx context.Context, s *session, _ time.Time) error {
-			return s.shred(ctx, "delete from contents where key = $1 and recorded = (select recorded from messages where key = $2 and version = $3)", key, key, int64(version))
+			return errors.Join(
+				s.shred(ctx, "delete from contents where key = $1 and recorded = (select recorded from messages where key = $2 and version = $3)", key, key, int64(version)),
+				s.shred(ctx, "delete from exception_contents where source = $1", messageID))
 		})
 }
 

@@ -205,7 +205,11 @@ func (l *Ledger) Acknowledged(ctx context.Context, consumer string) (Cursor, err
 
 // act hands a write that is not a message to the committer.
 func (l *Ledger) act(ctx context.Context, a Act, write func(ctx context.Context, s *session, at time.Time) error) error {
-	it := &item{act: &act{row: a, write: write}}
+	return l.actAs(ctx, &act{row: a, write: write})
+}
+
+func (l *Ledger) actAs(ctx context.Context, a *act) error {
+	it := &item{act: a}
 	if err := l.submit(ctx, l.single, []*item{it}); err != nil {
 		return err
 	}

@@ -323,8 +323,7 @@ func (t *transaction) completeStatement(ctx context.Context, st *Statement) erro
 // took back.
 func loadFacts(ctx context.Context, s *session, plant string, position, recorded int64) ([]event.Fact, error) {
 	var facts []event.Fact
-	err := s.each(ctx, `select measure, material, lot, order_ref, operation, work_center, equipment, reason, value, unit, base_value, base_unit, factor
-		from facts where plant = $1 and position = $2 and recorded = $3 and sign = 1 order by n`,
+	err := s.each(ctx, "select "+factColumns+" from facts f where f.plant = $1 and f.position = $2 and f.recorded = $3 and f.sign = 1 order by f.n",
 		[]any{plant, position, recorded}, func(r Row) error {
 			f, err := scanFact(r)
 			facts = append(facts, f)
@@ -333,11 +332,15 @@ func loadFacts(ctx context.Context, s *session, plant string, position, recorded
 	return facts, err
 }
 
-func scanFact(r Row) (event.Fact, error) {
+// factColumns are those that a fact is read with.
+const factColumns = "f.measure, f.material, f.lot, f.order_ref, f.operation, f.work_center, f.equipment, f.reason, f.value, f.unit, f.base_value, f.base_unit, f.factor"
+
+// scanFact reads factColumns; before are targets for columns in front of them.
+func scanFact(r Row, before ...any) (event.Fact, error) {
 	var f event.Fact
 	var value, base string
-	err := r.Scan(&f.Measure, &f.Material, &f.Lot, &f.Order, &f.Operation, &f.WorkCenter, &f.Equipment, &f.Reason,
-		&value, &f.Quantity.Unit, &base, &f.Base.Unit, &f.Factor)
+	err := r.Scan(append(before, &f.Measure, &f.Material, &f.Lot, &f.Order, &f.Operation, &f.WorkCenter, &f.Equipment, &f.Reason,
+		&value, &f.Quantity.Unit, &base, &f.Base.Unit, &f.Factor)...)
 	if err != nil {
 		return f, err
 	}

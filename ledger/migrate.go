@@ -18,7 +18,7 @@ var migrations embed.FS
 // partitioned are the big tables, cut by month of recording on PostgreSQL.
 var partitioned = [...]string{"messages", "events", "facts", "steps"}
 
-var textColumnType = regexp.MustCompile(`(?m)^(\t\w+ +)text\b`)
+var textColumnType = regexp.MustCompile(`(?m)^(\t\w+ +|alter table \w+ add column \w+ )text\b`)
 
 // render writes what the two databases spell differently.
 func (d dialect) render(text string) string {

@@ -103,6 +103,29 @@ func (l *Ledger) Step(ctx context.Context, key string) (Step, error) {
 	return steps[0], nil
 }
 
+// StepsByKeys are steps by their key. A key that is of no step is absent.
+func (l *Ledger) StepsByKeys(ctx context.Context, keys []string) (map[string]Step, error) {
+	all := make(map[string]Step, len(keys))
+	steps, err := l.steps(ctx, "where "+l.store.dialect.isIn("c.key", "$1"), l.store.dialect.list(keys))
+	for i := range steps {
+		all[steps[i].Key] = steps[i]
+	}
+	return all, err
+}
+
+// InDoubt are the steps, of those with the keys, of which an attempt may have been done.
+func (l *Ledger) InDoubt(ctx context.Context, keys []string) (map[string]bool, error) {
+	doubtful := map[string]bool{}
+	query := "select distinct step from attempts where outcome in ('', 'unknown') and " + l.store.dialect.isIn("step", "$1")
+	err := l.each(ctx, query, []any{l.store.dialect.list(keys)}, func(r Row) error {
+		var key string
+		err := r.Scan(&key)
+		doubtful[key] = true
+		return err
+	})
+	return doubtful, err
+}
+
 // StepsOf are the steps of a transaction, in the order in which they were decided.
 func (l *Ledger) StepsOf(ctx context.Context, transaction string) ([]Step, error) {
 	return l.steps(ctx, "where c.transaction_id = $1 order by c.recorded", transaction)

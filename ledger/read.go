@@ -125,6 +125,37 @@ func (l *Ledger) Newest(ctx context.Context, key string) (StoredMessage, error) 
 	return l.Message(ctx, id, true)
 }
 
+// NewestOf are the newest versions of messages by key, with their bodies. A key that is
+// of no message is absent.
+func (l *Ledger) NewestOf(ctx context.Context, keys []string) (map[string]StoredMessage, error) {
+	all := make(map[string]StoredMessage, len(keys))
+	query := messageQuery + " and i.version = m.version where " + l.store.dialect.isIn("m.key", "$1")
+	err := l.each(ctx, query, []any{l.store.dialect.list(keys)}, func(r Row) error {
+		m, err := scanMessage(r)
+		m.Erased = true
+		all[m.Key()] = m
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	query = "select c.key, c.body from inbox i join messages m on m.key = i.key and m.version = i.version join contents c on c.recorded = m.recorded and c.key = m.key where " +
+		l.store.dialect.isIn("i.key", "$1")
+	err = l.each(ctx, query, []any{l.store.dialect.list(keys)}, func(r Row) error {
+		var key string
+		var body []byte
+		if err := r.Scan(&key, &body); err != nil {
+			return err
+		}
+		if m, ok := all[key]; ok {
+			m.Erased, m.Body = false, body
+			all[key] = m
+		}
+		return nil
+	})
+	return all, err
+}
+
 // Versions are all kept versions of a message, oldest first, without bodies.
 func (l *Ledger) Versions(ctx context.Context, key string) ([]StoredMessage, error) {
 	var all []StoredMessage
@@ -442,24 +473,30 @@ func (l *Ledger) exceptions(ctx context.Context, query string, args ...any) ([]E
 		all = append(all, x)
 		return nil
 	})
-	for i := range all {
-		if err != nil {
-			break
-		}
-		all[i].Waits, err = l.waits(ctx, all[i].key, all[i].version)
+	if err != nil {
+		return nil, err
 	}
-	return all, err
+	return all, l.addWaits(ctx, all)
 }
 
-func (l *Ledger) waits(ctx context.Context, key string, version int) ([]string, error) {
-	var all []string
-	err := l.each(ctx, "select wanted from waits where message = $1 and version = $2 order by wanted", []any{key, version}, func(r Row) error {
-		var wanted string
-		err := r.Scan(&wanted)
-		all = append(all, wanted)
+// addWaits adds what exceptions wait for.
+func (l *Ledger) addWaits(ctx context.Context, all []Exception) error {
+	keys, at := make([]string, len(all)), make(map[string][]*Exception, len(all))
+	for i := range all {
+		keys[i] = all[i].key
+		at[keys[i]] = append(at[keys[i]], &all[i])
+	}
+	return l.keyed(ctx, "select message, version, wanted from waits where ", "message", keys, " order by wanted", func(r Row) error {
+		var key, wanted string
+		var version int
+		err := r.Scan(&key, &version, &wanted)
+		for _, x := range at[key] {
+			if x.version == version {
+				x.Waits = append(x.Waits, wanted)
+			}
+		}
 		return err
 	})
-	return all, err
 }
 
 // HeldCount counts open exceptions by plant and reason.

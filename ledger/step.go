@@ -160,6 +160,10 @@ type Settlement struct {
 	Documents   []StepDocument
 	Words       string
 	Reason      *fault.Reason // with AttemptRefused
+	// Split takes the bundle that the step performs apart, as a person asks. Blamed are the
+	// ids of the statements that are to blame, as the person or the system says.
+	Split  bool
+	Blamed []string
 	// Echo says that the system told of it by itself. That moves only a step of which
 	// something was known to be under way or in doubt.
 	Echo bool

@@ -64,8 +64,20 @@ var (
 	exceptionRefsTable    = &table{name: "exception_refs", columns: concat(texts("ref", "message"), numbers("version")), conflict: "on conflict do nothing"}
 	exceptionWordsTable   = &table{name: "exception_words", columns: concat(texts("word", "message"), numbers("version")), conflict: "on conflict do nothing"}
 	exceptionAmountsTable = &table{
-		name: "exception_amounts", columns: concat(texts("message"), numbers("version"), texts("measure", "unit", "value")),
-		conflict: "on conflict (message, version, measure, unit) do update set value = excluded.value",
+		name: "exception_amounts", columns: concat(texts("message"), numbers("version"), texts("measure", "unit", "value", "place"), numbers("scaled"), texts("residue")),
+		conflict: "on conflict (message, version, measure, unit) do update set value = excluded.value, place = excluded.place, scaled = excluded.scaled, residue = excluded.residue",
+	}
+	exceptionContentsTable = &table{
+		name: "exception_contents", columns: concat(texts("word", "message"), numbers("version"), texts("plant", "source")), conflict: "on conflict do nothing",
+	}
+	deskTable = &table{
+		name: "desk", columns: concat(texts("message", "assignee"), numbers("until", "since"), texts("reason")),
+		conflict: "on conflict (message) do update set assignee = excluded.assignee, until = excluded.until, since = excluded.since, reason = excluded.reason",
+	}
+	bulkMembersTable = &table{
+		name:     "bulk_members",
+		columns:  concat(texts("bulk"), numbers("n"), texts("message"), numbers("version"), texts("about", "outcome", "words"), numbers("ended")),
+		conflict: "on conflict (bulk, n) do update set outcome = excluded.outcome, words = excluded.words, ended = excluded.ended where bulk_members.outcome = ''",
 	}
 	actsTable = &table{name: "acts", columns: concat(
 		texts("plant"), numbers("link", "n", "recorded"), texts("principal", "act", "subject", "detail"))}

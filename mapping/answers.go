@@ -24,7 +24,7 @@ type AnswerRule struct {
 	Outcome   string `yaml:"outcome"`   // see PerformOutcomes and FindOutcomes
 	Reason    string `yaml:"reason"`    // code of package fault, for refused and not-done
 	Documents string `yaml:"documents"` // Bloblang, list of {number, kind}, or null
-	Lines     string `yaml:"lines"`     // Bloblang, list of {line, outcome, reason, text}, for partly-applied
+	Lines     string `yaml:"lines"`     // Bloblang, list of {line, outcome, reason, text}, for partly-applied; for refused those that are to blame, by their place among the events of the command, from 1
 	Text      string `yaml:"text"`      // Bloblang, the system's own words; "" is the content where it was refused
 }
 
@@ -152,8 +152,11 @@ func (c *compiler) answers(rules []AnswerRule, field string, outcomes []string) 
 		case def.Reason != "" && fault.ByCode(def.Reason) == nil:
 			c.report(at+".reason", "%.80q is no reason: see docs/reasons.md", def.Reason)
 		}
-		if partly := def.Outcome == "partly-applied"; partly != (strings.TrimSpace(def.Lines) != "") {
-			c.report(at+".lines", "what was partly applied says which lines, and nothing else does")
+		switch lines := strings.TrimSpace(def.Lines) != ""; {
+		case def.Outcome == "partly-applied" && !lines:
+			c.report(at+".lines", "missing: what was partly applied says which lines")
+		case def.Outcome != "partly-applied" && def.Outcome != "refused" && lines:
+			c.report(at+".lines", "only what was partly applied or refused says which lines")
 		}
 		if strings.TrimSpace(def.When) == "" && i < len(rules)-1 {
 			c.report(at+".when", "missing: a rule without a condition always counts, so it must be the last")

@@ -236,6 +236,10 @@ func TestLinesSayWhatBecameOfEach(t *testing.T) {
 	if diff := cmp.Diff([]JudgedLine{{Line: "10", Outcome: "applied"}, {"20", "refused", "lot_missing", "no lot"}}, got.Lines); diff != "" {
 		t.Error(diff)
 	}
+	def.Answers[0].Outcome, def.Answers[0].Reason = "refused", "stock_insufficient" // a refusal may name who is to blame
+	if got, err := compileCommand(t, def).Judge(answer("refused"), nil); err != nil || len(got.Lines) != 2 || got.Lines[1].Line != "20" {
+		t.Errorf("%+v, %v", got, err)
+	}
 	if _, err := m.Judge(answer("perhaps"), nil); err == nil {
 		t.Error("an outcome that there is not is taken")
 	}
@@ -311,6 +315,7 @@ func TestACommandThatCannotBeMeantIsRefusedWithItsPlace(t *testing.T) {
 		{"applied for a reason", func(d *CommandDefinition) { d.Answers[0].Reason = "lot_missing" }, "answers[0].reason"},
 		{"a rule that hides those behind it", func(d *CommandDefinition) { d.Answers[0].When = "" }, "answers[0].when"},
 		{"partly without lines", func(d *CommandDefinition) { d.Answers[0].Outcome = "partly-applied" }, "answers[0].lines"},
+		{"applied with lines", func(d *CommandDefinition) { d.Answers[0].Lines = "this.body.lines" }, "answers[0].lines"},
 		{"applied is no question's absent", func(d *CommandDefinition) { d.Found[1].Outcome = "not-done" }, "found[1].outcome"},
 		{"a function in an answer rule", func(d *CommandDefinition) { d.Answers[0].When = `external(this.body.x) == "a"` }, "answers[0].when"},
 		{"a case of nothing", func(d *CommandDefinition) { d.Cases = []CommandCase{{Name: "x"}} }, "cases[0].command"},

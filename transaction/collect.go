@@ -22,6 +22,7 @@ type Bundle struct {
 	Within   time.Duration `json:"within,omitempty"`  // from when the first member was recorded; 0: no window
 	Closed   bool          `json:"closed,omitempty"`
 	Shadow   bool          `json:"shadow,omitempty"` // its steps are never performed
+	Split    bool          `json:"split,omitempty"`  // it is what came of taking one apart; see Split
 }
 
 // A Member is one event of a step that performs several.
@@ -52,6 +53,7 @@ func (p *Plan) Close(in Instance, bundle string) Instance {
 //   - A member of what is in effect that is corrected or reversed is amended by a step
 //     of its own: by what it changes, a reversed one by all of it.
 //   - A disputed event stands in a bundle of its own: it holds no other.
+//   - A bundle that a system refuses may be taken apart; see Split.
 func (d *decision) collect(r *reaction) (collected map[string]bool) {
 	if r.Collect == nil && !slices.ContainsFunc(d.in.Bundles, func(b Bundle) bool { return b.Reaction == r.name }) {
 		return nil
@@ -258,12 +260,7 @@ func (d *decision) wholes(b *Bundle) []int {
 }
 
 // untouched says whether nothing of a bundle is in effect or on its way.
-func (d *decision) untouched(b *Bundle) bool {
-	return !slices.ContainsFunc(d.chains[chainKey{b.Reaction, b.Key}], func(i int) bool {
-		s := &d.in.Steps[i]
-		return s.Status.InFlight() || s.inEffect() || s.Status == StepShadow
-	})
-}
+func (d *decision) untouched(b *Bundle) bool { return !d.in.touched(b.Key) }
 
 // waived says whether a person decided that the statement of an event as it stands is
 // not performed.

@@ -413,6 +413,26 @@ func (c *collecting) resume() {
 	}
 }
 
+// split takes a refused bundle apart, as a system names who is to blame or a person asks
+// for it; also one that is not refused, which changes nothing.
+func (c *collecting) split() {
+	if len(c.in.Steps) == 0 {
+		return
+	}
+	refused := slices.DeleteFunc(slices.Clone(c.in.Steps), func(s transaction.Step) bool { return s.Status != transaction.StepRefused || len(s.Members) < 2 })
+	if len(refused) == 0 || rapid.IntRange(0, 5).Draw(c.t, "any") == 0 {
+		refused = c.in.Steps
+	}
+	s := rapid.SampledFrom(refused).Draw(c.t, "refused")
+	var blamed []string
+	for _, m := range s.Members {
+		if rapid.Bool().Draw(c.t, "blamed") {
+			blamed = append(blamed, m.Statement)
+		}
+	}
+	c.turn(func(in transaction.Instance) transaction.Instance { return c.plan.Split(in, s.Key, blamed) })
+}
+
 // finish closes every bundle, and lets everything come to an end without more faults.
 func (c *collecting) finish() {
 	for range 200 {
@@ -436,8 +456,8 @@ func (c *collecting) finish() {
 }
 
 // The model: in whatever order reports come, repeated, corrected and reversed, with
-// windows that end at any time, crashes, answers lost and late, refusals: every report
-// is in effect exactly once, and the sum of what is applied is that of what counts.
+// windows that end at any time, crashes, answers lost and late, refusals, bundles taken
+// apart: every report is in effect exactly once, and the sum of what is applied is that of what counts.
 func TestEveryReportOfABundleIsInEffectExactlyOnce(t *testing.T) {
 	def := orderPlan()
 	delete(def.Reactions, "finish")
@@ -453,7 +473,7 @@ func TestEveryReportOfABundleIsInEffectExactlyOnce(t *testing.T) {
 		next := make([]int, len(h))
 		for range rapid.IntRange(10, 60).Draw(t, "turns") {
 			i := rapid.IntRange(0, len(h)-1).Draw(t, "event")
-			switch rapid.SampledFrom([]string{"note", "note", "note", "repeat", "over", "perform", "perform", "land", "find", "resume", "answer"}).Draw(t, "turn") {
+			switch rapid.SampledFrom([]string{"note", "note", "note", "repeat", "over", "perform", "perform", "land", "find", "resume", "split", "split", "answer"}).Draw(t, "turn") {
 			case "note":
 				if next[i] < len(h[i]) {
 					c.note(h[i][next[i]])
@@ -463,6 +483,8 @@ func TestEveryReportOfABundleIsInEffectExactlyOnce(t *testing.T) {
 				if next[i] > 0 {
 					c.note(h[i][rapid.IntRange(0, next[i]-1).Draw(t, "statement")])
 				}
+			case "split":
+				c.split()
 			case "over":
 				c.over(func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "bundle") })
 			case "perform":

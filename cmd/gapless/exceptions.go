@@ -45,6 +45,7 @@ is known of it. What stands still holds up nothing but its own object.`,
 	for _, d := range []decision{
 		{"done", "state that a command was done", "An attempt had no answer, and you have found at the system that it was done. Name the\ndocuments that the system gave."},
 		{"not-done", "state that a command was not done", "An attempt had no answer, and you have found at the system that nothing was done and\nnothing of it can still come. The command goes out again."},
+		{"split", "take a refused command apart that performs several reports together", "The reports that --bad names go out each by itself, and the others together. Without it the\ncommand is halved, and halves that are refused again are halved by themselves, until who is\nto blame stands alone. Only what was certainly not done is taken apart; nothing is done\ntwice."},
 	} {
 		cmd.AddCommand(c.decideCommand(d))
 	}
@@ -75,7 +76,7 @@ type decision struct {
 func (c *cli) decideCommand(d decision) *cobra.Command {
 	var n connection
 	var why string
-	var documents []string
+	var documents, bad []string
 	cmd := &cobra.Command{
 		Use:     d.how + " COMMAND",
 		Short:   d.short,
@@ -88,7 +89,7 @@ func (c *cli) decideCommand(d decision) *cobra.Command {
 				return err
 			}
 			var s api.StepView
-			document := map[string]any{"how": d.how, "why": why, "documents": documents}
+			document := map[string]any{"how": d.how, "why": why, "documents": documents, "members": bad}
 			if err := h.send(cmd.Context(), http.MethodPost, "/v1/commands/"+url.PathEscape(args[0])+"/resolve", document, &s); err != nil {
 				return err
 			}
@@ -104,12 +105,18 @@ func (c *cli) decideCommand(d decision) *cobra.Command {
 	if d.how == "done" {
 		cmd.Flags().StringSliceVar(&documents, "document", nil, "`NUMBER` that the system gave; may be repeated")
 	}
+	if d.how == "split" {
+		cmd.Flags().StringSliceVar(&bad, "bad", nil, "id of an `EVENT` that is to blame; may be repeated")
+	}
 	return cmd
 }
 
 func exampleOf(d decision) string {
-	if d.how == "done" {
+	switch d.how {
+	case "done":
 		return ` --document 5000009911 --why "found by hand in the ERP"`
+	case "split":
+		return ` --bad 9b1c27d0a4e84f6f8d1c2a7f3e5b6c90`
 	}
 	return ` --why "looked for the reference in the ERP: it is not there"`
 }

@@ -15,11 +15,39 @@ import (
 	"github.com/gapless/gapless/api"
 )
 
-// deskAct is one thing that a person does about an exception.
+// deskAct is one thing that a person does about an exception, or about a group.
 type deskAct struct {
-	name, args, short, long, example string
+	name, args, short, long, example string // args: those behind the exception
+	group                            string // example about a group
 	flags                            func(cmd *cobra.Command)
 	body                             func(args []string) (map[string]string, error)
+}
+
+// groupFlags are the flags by which an act is about a group.
+type groupFlags struct {
+	group string
+	first int
+	wait  bool
+}
+
+func (g *groupFlags) flags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&g.group, "group", "", "instead of one exception this `GROUP`, as the queue names it")
+	cmd.Flags().IntVar(&g.first, "first", 0, "with --group: only so many (`NUMBER`), the oldest first")
+	cmd.Flags().BoolVar(&g.wait, "wait", false, "with --group: stay until it is done, and show how far it is")
+}
+
+// about takes the exception off the arguments: "" where they are about a group. Behind it
+// stand least to most others.
+func (g *groupFlags) about(cmd *cobra.Command, args []string, least, most int) (exception string, rest []string, err error) {
+	if g.group == "" && len(args) > 0 {
+		exception, rest = args[0], args[1:]
+	} else {
+		rest = args
+	}
+	if (exception == "") == (g.group == "") || len(rest) < least || len(rest) > most {
+		return "", nil, usageError{fmt.Errorf("name one exception, or a group with --group: %q; see `%s --help`", cmd.Use, cmd.CommandPath())}
+	}
+	return exception, rest, nil
 }
 
 // deskActs are all of them but resume, which also takes groups.
@@ -28,24 +56,25 @@ func (c *cli) deskActs() []deskAct {
 	var within time.Duration
 	return []deskAct{
 		{
-			"assign", "EXCEPTION [TO]", "give an exception to somebody",
+			"assign", "[TO]", "give an exception or a whole group to somebody",
 			"Give an exception to a person or an owner group; without TO back to its owner. Where\nsomebody else has it, say with --from from whom it is taken over: of two who take it at\nonce, one gets it and the other is told.",
 			`4be09a6f8d1c...91 anna.maier --why "she knows the press"`,
+			`anna.maier --group graz/erp/command/receive-goods/period_closed`,
 			func(cmd *cobra.Command) { cmd.Flags().StringVar(&from, "from", "", "`WHO` has it now") },
 			func(args []string) (map[string]string, error) {
 				return map[string]string{"to": strings.Join(args, ""), "from": from}, nil
 			},
 		},
 		{
-			"comment", "EXCEPTION TEXT", "say something about an exception", "What is said is kept on record, and stays with what is raised about the same thing again.",
-			`4be09a6f8d1c...91 "asked the supplier"`, nil,
+			"comment", "TEXT", "say something about an exception or a whole group", "What is said is kept on record, and stays with what is raised about the same thing again.",
+			`4be09a6f8d1c...91 "asked the supplier"`, `"asked the supplier" --group graz/graz-mes/message/shift-report/lot_unknown`, nil,
 			func(args []string) (map[string]string, error) {
 				return map[string]string{"text": strings.Join(args, "")}, nil
 			},
 		},
 		{
-			"snooze", "EXCEPTION", "put an exception off", "It is not shown before the time, and comes back by itself; before that, where something\nelse stands in its way.",
-			"4be09a6f8d1c...91 --for 4h", func(cmd *cobra.Command) {
+			"snooze", "", "put an exception or a whole group off", "It is not shown before the time, and comes back by itself; before that, where something\nelse stands in its way.",
+			"4be09a6f8d1c...91 --for 4h", "--group graz/erp/command/receive-goods/period_closed --until 2026-04-01T06:00:00Z", func(cmd *cobra.Command) {
 				cmd.Flags().StringVar(&until, "until", "", "to this `TIME`, as in 2026-03-02T06:00:00+01:00")
 				cmd.Flags().DurationVar(&within, "for", 0, "for this `TIME` from now, as in 4h")
 			},
@@ -60,13 +89,14 @@ func (c *cli) deskActs() []deskAct {
 			},
 		},
 		{
-			"wake", "EXCEPTION", "end the snoozing of an exception", "It is shown again at once.", "4be09a6f8d1c...91", nil,
+			"wake", "", "end the snoozing of an exception or a whole group", "It is shown again at once.", "4be09a6f8d1c...91", "--group graz/erp/command/receive-goods/period_closed", nil,
 			func([]string) (map[string]string, error) { return map[string]string{}, nil },
 		},
 		{
-			"waive", "EXCEPTION", "give up what does not go on",
+			"waive", "", "give up what does not go on, or a whole group",
 			"A message is not recorded: it stays kept, and figures say that they leave it out. A command\nis not performed any more: the system's books will differ, and the reason says why that is\nright.",
-			`4be09a6f8d1c...91 --why "posted by hand, 5000009911"`, nil,
+			`4be09a6f8d1c...91 --why "posted by hand, 5000009911"`,
+			`--group graz/graz-mes/message/shift-report/unit_unknown --first 20 --why "a trial run"`, nil,
 			func([]string) (map[string]string, error) { return map[string]string{}, nil },
 		},
 	}
@@ -74,29 +104,44 @@ func (c *cli) deskActs() []deskAct {
 
 func (c *cli) actCommand(a deskAct) *cobra.Command {
 	var n connection
+	var g groupFlags
 	var why string
-	most := strings.Count(a.args, " ") + 1
-	least := most
-	if strings.Contains(a.args, "[") {
-		least--
+	least, most := 0, 0
+	if a.args != "" {
+		most = 1
+		if !strings.HasPrefix(a.args, "[") {
+			least = 1
+		}
 	}
 	cmd := &cobra.Command{
-		Use: a.name + " " + a.args, Short: a.short,
-		Long:    a.long + "\n\nEXCEPTION is the id of its message or the key of its command. It needs the role operator at\nits plant.",
-		Example: "  gapless exceptions " + a.name + " " + a.example,
-		Args:    arguments(cobra.RangeArgs(least, most)),
+		Use: strings.TrimSpace(a.name + " [EXCEPTION] " + a.args), Short: a.short,
+		Long: a.long + `
+
+EXCEPTION is the id of its message or the key of its command. With --group it is bulk work,
+on record with what becomes of each member: see "gapless exceptions bulk". It needs the role
+operator at the plant.`,
+		Example: "  gapless exceptions " + a.name + " " + a.example + "\n  gapless exceptions " + a.name + " " + a.group,
+		Args:    arguments(cobra.MaximumNArgs(most + 1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			body, err := a.body(args[1:])
+			exception, rest, err := g.about(cmd, args, least, most)
+			if err != nil {
+				return err
+			}
+			body, err := a.body(rest)
 			if err != nil {
 				return err
 			}
 			if why != "" {
 				body["why"] = why
 			}
-			return c.decideAbout(cmd.Context(), &n, args[0], a.name, body)
+			if exception == "" {
+				return c.startBulk(cmd.Context(), &n, &g, a.name, body)
+			}
+			return c.decideAbout(cmd.Context(), &n, exception, a.name, body)
 		},
 	}
 	n.flags(cmd)
+	g.flags(cmd)
 	if a.flags != nil {
 		a.flags(cmd)
 	}
@@ -152,9 +197,8 @@ func standsText(x *api.CaseView) string {
 
 func (c *cli) resumeCommand() *cobra.Command {
 	var n connection
-	var why, group string
-	var first int
-	var wait bool
+	var g groupFlags
+	var why string
 	cmd := &cobra.Command{
 		Use:   "resume [EXCEPTION]",
 		Short: "let an exception go on, or a whole group",
@@ -171,19 +215,19 @@ plant.`,
   gapless exceptions resume --group graz/erp/command/receive-goods/period_closed --wait`,
 		Args: arguments(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if (len(args) == 1) == (group != "") {
-				return usageError{errors.New("name one exception, or a group with --group; see `gapless exceptions resume --help`")}
+			exception, _, err := g.about(cmd, args, 0, 0)
+			if err != nil {
+				return err
 			}
-			if len(args) == 1 {
-				return c.decideAbout(cmd.Context(), &n, args[0], "resume", map[string]string{"why": why})
+			body := map[string]string{"why": why}
+			if exception == "" {
+				return c.startBulk(cmd.Context(), &n, &g, "resume", body)
 			}
-			return c.startBulk(cmd.Context(), &n, map[string]any{"group": group, "first": first, "why": why}, wait)
+			return c.decideAbout(cmd.Context(), &n, exception, "resume", body)
 		},
 	}
 	n.flags(cmd)
+	g.flags(cmd)
 	cmd.Flags().StringVar(&why, "why", "", "the `REASON`, kept on record")
-	cmd.Flags().StringVar(&group, "group", "", "resume this `GROUP`, as the queue names it")
-	cmd.Flags().IntVar(&first, "first", 0, "with --group: only so many (`NUMBER`), the oldest first")
-	cmd.Flags().BoolVar(&wait, "wait", false, "with --group: stay until it is done, and show how far it is")
 	return cmd
 }

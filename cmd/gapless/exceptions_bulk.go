@@ -54,10 +54,10 @@ func (c *cli) listBulkCommand() *cobra.Command {
 				fmt.Fprintln(c.out, "no bulk work is on record")
 				return nil
 			}
-			t := newTable("bulk", "state", ">members", ">left", "by", "begun", "group")
+			t := newTable("bulk", "what", "state", ">members", ">left", "by", "begun", "group")
 			for i := range all.Bulk {
 				b := &all.Bulk[i]
-				t.add(b.Bulk, b.State, count(b.Members), count(b.Left), b.By, b.Created, b.Group)
+				t.add(b.Bulk, b.What, b.State, count(b.Members), count(b.Left), b.By, b.Created, b.Group)
 			}
 			t.write(c.out, "")
 			return nil
@@ -117,8 +117,8 @@ func (c *cli) moveBulkCommand(name, short, long string) *cobra.Command {
 
 // bulkText is how far bulk work has come, in one line.
 func bulkText(b *api.BulkView) string {
-	parts := []string{fmt.Sprintf("bulk work %s is %s: %s", b.Bulk, b.State, plural(int(b.Members), "member"))}
-	for _, outcome := range []string{"resumed", "held", "moved-on", "failed"} {
+	parts := []string{fmt.Sprintf("bulk work %s (%s) is %s: %s", b.Bulk, b.What, b.State, plural(int(b.Members), "member"))}
+	for _, outcome := range []string{"resumed", "done", "held", "moved-on", "failed"} {
 		if n := b.Outcomes[outcome]; n > 0 {
 			parts = append(parts, count(n)+" "+outcome)
 		}
@@ -129,17 +129,21 @@ func bulkText(b *api.BulkView) string {
 	return strings.Join(parts, ", ")
 }
 
-// startBulk begins to resume a group.
-func (c *cli) startBulk(ctx context.Context, n *connection, body map[string]any, wait bool) error {
+// startBulk begins to do something with a group.
+func (c *cli) startBulk(ctx context.Context, n *connection, g *groupFlags, what string, told map[string]string) error {
 	h, err := n.client()
 	if err != nil {
 		return err
+	}
+	body := map[string]any{"group": g.group, "first": g.first, "what": what}
+	for name, value := range told {
+		body[name] = value
 	}
 	var b api.BulkView
 	if err := h.send(ctx, http.MethodPost, "/v1/bulk", body, &b); err != nil {
 		return err
 	}
-	if wait && b.Members > 0 {
+	if g.wait && b.Members > 0 {
 		return c.tellBulk(ctx, h, b.Bulk, true)
 	}
 	if c.json {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -294,27 +295,46 @@ func (c *cli) searchExceptionsCommand() *cobra.Command {
 	var n connection
 	f := &deskFilter{}
 	var page listPage
+	var content, amount string
 	cmd := &cobra.Command{
-		Use:   "search WORD...",
-		Short: "find exceptions by business keys and words",
-		Long: `Find exceptions of every state that have all the words. A word with a slash is the beginning
-of a ref as it is written: lot/M-100/4711. Any other is the beginning of a part of a ref, of
-an id, or of a word of what is wrong, in small or capital letters. The newest come first.`,
+		Use:   "search [WORD...]",
+		Short: "find exceptions by business keys, words, amounts, times and what messages say",
+		Long: `Find exceptions of every state that have all the words, and all else that is asked for. A
+word with a slash is the beginning of a ref as it is written: lot/M-100/4711. Any other is
+the beginning of a part of a ref, of an id, or of a word of what is wrong, in small or
+capital letters. The newest come first.
+
+--amount compares what is at stake, exactly, with an amount in any unit of the same kind:
+">=100 kg", or of one measure alone "scrap > 2.5 KGM". --content finds words of the message
+itself; it needs the role quality or steward, and finds nothing of other plants.`,
 		Example: `  gapless exceptions search lot/M-100/4711
   gapless exceptions search SP1903001 --state open
-  gapless exceptions search stock location --plant graz --from 2026-03-01T00:00:00Z`,
-		Args: arguments(cobra.MinimumNArgs(1)),
+  gapless exceptions search stock location --plant graz --from 2026-03-01T00:00:00Z
+  gapless exceptions search --amount '>=100 kg' --reason period_closed
+  gapless exceptions search --content 'black spots' --plant graz`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q := f.query()
+			for name, value := range map[string]string{"content": content, "amount": amount} {
+				if value != "" {
+					q.Set(name, value)
+				}
+			}
+			if len(args) == 0 && len(q) == 0 {
+				return usageError{errors.New("say what is searched for; see `gapless exceptions search --help`")}
+			}
 			if f.state == "" {
 				q.Set("state", "all")
 			}
-			q.Set("text", strings.Join(args, " "))
+			if len(args) > 0 {
+				q.Set("text", strings.Join(args, " "))
+			}
 			return c.listCases(cmd.Context(), &n, q, &page)
 		},
 	}
 	n.flags(cmd)
 	f.flags(cmd)
 	page.flags(cmd)
+	cmd.Flags().StringVar(&content, "content", "", "only what the raw content of its message says: `WORDS`")
+	cmd.Flags().StringVar(&amount, "amount", "", "only where so much is at stake: `AMOUNT`, as in '>=100 kg'")
 	return cmd
 }

@@ -61,7 +61,7 @@ func stories(pattern string, vars []string) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"month": month, "hub": hub, "unhub": unhub, "code": code, "settled": settled, "undecided": undecided, "told": told, "applied": applied,
+			"month": month, "hub": hub, "unhub": unhub, "code": code, "settled": settled, "undecided": undecided, "told": told, "refused": refused, "applied": applied,
 			"rewrite": rewrite, "alter": alter, "lastline": lastLine, "field": field,
 		},
 	}
@@ -206,9 +206,15 @@ func applied(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // undecided N waits until of N commands nobody can tell whether they were done.
-func undecided(ts *testscript.TestScript, _ bool, args []string) {
+func undecided(ts *testscript.TestScript, _ bool, args []string) { stand(ts, args, "step_undecided") }
+
+// refused N waits until N commands are refused because there is not enough stock.
+func refused(ts *testscript.TestScript, _ bool, args []string) { stand(ts, args, "stock_insufficient") }
+
+// stand waits until so many exceptions of a reason are open.
+func stand(ts *testscript.TestScript, args []string, reason string) {
 	if len(args) != 1 {
-		ts.Fatalf("usage: undecided N")
+		ts.Fatalf("usage: undecided N or refused N")
 	}
 	wanted, err := strconv.Atoi(args[0])
 	ts.Check(err)
@@ -216,12 +222,12 @@ func undecided(ts *testscript.TestScript, _ bool, args []string) {
 	defer every.Stop()
 	for range 400 {
 		ts.Check(ts.Exec("gapless", "exceptions", "list"))
-		if strings.Count(ts.ReadFile("stdout"), "(step_undecided)") == wanted {
+		if strings.Count(ts.ReadFile("stdout"), "("+reason+")") == wanted {
 			return
 		}
 		<-every.C
 	}
-	ts.Fatalf("not %s are undecided after 20 s", args[0])
+	ts.Fatalf("not %s stand still for %s after 20 s", args[0], reason)
 }
 
 // told FILE KIND N waits until so many alerts of a kind stand in a file, and wants no more.

@@ -148,12 +148,9 @@ func (s *System) outcome(op string, answer *answer, judged mapping.Judged) (conn
 	case "applied":
 		o.Status = connector.Applied
 	case "partly-applied":
-		o.Status = connector.PartlyApplied
-		for _, l := range judged.Lines {
-			o.Lines = append(o.Lines, connector.LineOutcome{Line: l.Line, Status: connector.Status(l.Outcome), Reason: fault.ByCode(l.Reason), Text: s.words(l.Text)})
-		}
+		o.Status, o.Lines = connector.PartlyApplied, s.lines(judged.Lines)
 	case "refused":
-		o.Status, o.Reason, o.Documents = connector.Refused, fault.ByCode(judged.Reason), nil
+		o.Status, o.Reason, o.Documents, o.Lines = connector.Refused, fault.ByCode(judged.Reason), nil, s.lines(judged.Lines)
 		if o.Text == "" {
 			o.Text = s.words(answer.text)
 		}
@@ -166,6 +163,15 @@ func (s *System) outcome(op string, answer *answer, judged mapping.Judged) (conn
 		return connector.Outcome{}, s.unread(op, answer, err)
 	}
 	return o, nil
+}
+
+// lines are what became of lines, as far as the answer tells them apart.
+func (s *System) lines(judged []mapping.JudgedLine) []connector.LineOutcome {
+	var all []connector.LineOutcome
+	for _, l := range judged {
+		all = append(all, connector.LineOutcome{Line: l.Line, Status: connector.Status(l.Outcome), Reason: fault.ByCode(l.Reason), Text: s.words(l.Text)})
+	}
+	return all
 }
 
 // Find asks for a command, as connector.System says.

@@ -173,7 +173,21 @@ table exception_amounts
 	measure text collate "C" not null
 	unit text collate "C" not null
 	value text collate "C" not null
+	place text collate "C" not null
+	scaled bigint not null
+	residue text collate "C" not null
 	PRIMARY KEY (message, version, measure, unit)
+	CREATE INDEX exception_amounts_place ON public.exception_amounts USING btree (unit, place, message, version)
+	CREATE INDEX exception_amounts_unscaled ON public.exception_amounts USING btree (message, version) WHERE ((place = ''::text) OR (residue <> ''::text))
+table exception_contents
+	word text collate "C" not null
+	message text collate "C" not null
+	version bigint not null
+	plant text collate "C" not null
+	source text collate "C" not null
+	PRIMARY KEY (word, message, version)
+	CREATE INDEX exception_contents_message ON public.exception_contents USING btree (message, version, word)
+	CREATE INDEX exception_contents_source ON public.exception_contents USING btree (source)
 table exception_refs
 	ref text collate "C" not null
 	message text collate "C" not null
@@ -185,6 +199,7 @@ table exception_words
 	message text collate "C" not null
 	version bigint not null
 	PRIMARY KEY (word, message, version)
+	CREATE INDEX exception_words_message ON public.exception_words USING btree (message, version, word)
 table exceptions
 	message text collate "C" not null
 	version bigint not null
@@ -208,7 +223,7 @@ table exceptions
 	CHECK ((class = ANY (ARRAY['heals'::text, 'data'::text, 'business'::text, 'definition'::text, 'operations'::text])))
 	CHECK ((state = ANY (ARRAY['open'::text, 'resolved'::text, 'waived'::text])))
 	PRIMARY KEY (message, version)
-	CREATE INDEX exceptions_group ON public.exceptions USING btree (plant, system, about, name, reason, raised, message) WHERE (state = 'open'::text)
+	CREATE INDEX exceptions_group ON public.exceptions USING btree (plant, system, about, name, reason, raised, message, version, class, deadline, owner) WHERE (state = 'open'::text)
 	CREATE INDEX exceptions_open ON public.exceptions USING btree (raised) WHERE (state = 'open'::text)
 	CREATE INDEX exceptions_raised ON public.exceptions USING btree (raised, message)
 	CREATE INDEX exceptions_stage ON public.exceptions USING btree (plant, system, about, name, reason, stage) WHERE ((state = 'open'::text) AND (stage > 0))
@@ -288,7 +303,7 @@ table lane_steps
 	step text collate "C" not null
 	plant text collate "C" not null
 	width bigint not null
-	ordering text not null
+	ordering text collate "C" not null
 	CHECK ((width > 0))
 	PRIMARY KEY (lane, place, step)
 	CREATE INDEX lane_steps_order ON public.lane_steps USING btree (lane, ordering, place, step)
@@ -420,9 +435,9 @@ table steps
 	wanted text collate "C" not null
 	lanes text collate "C" not null
 	deadline bigint not null
-	members text not null
-	posting text not null
-	ordering text not null
+	members text collate "C" not null
+	posting text collate "C" not null
+	ordering text collate "C" not null
 	partition by RANGE (recorded)
 	PRIMARY KEY (key, recorded)
 	CREATE INDEX steps_cause ON ONLY public.steps USING btree (cause)

@@ -202,9 +202,26 @@ CREATE TABLE exception_amounts (
 	version bigint not null,
 	measure text   not null,
 	unit    text   not null,
-	value   text   not null,
+	value   text   not null, place text not null default '', scaled bigint not null default 0, residue text not null default '',
 	primary key (message, version, measure, unit)
 ) without rowid
+
+CREATE INDEX exception_amounts_place on exception_amounts (unit, place, message, version)
+
+CREATE INDEX exception_amounts_unscaled on exception_amounts (message, version) where place = '' or residue <> ''
+
+CREATE TABLE exception_contents (
+	word    text   not null,
+	message text   not null,
+	version bigint not null,
+	plant   text   not null,
+	source  text   not null,
+	primary key (word, message, version)
+) without rowid
+
+CREATE INDEX exception_contents_message on exception_contents (message, version, word)
+
+CREATE INDEX exception_contents_source on exception_contents (source)
 
 CREATE TABLE exception_refs (
 	ref     text   not null,
@@ -221,6 +238,8 @@ CREATE TABLE exception_words (
 	version bigint not null,
 	primary key (word, message, version)
 ) without rowid
+
+CREATE INDEX exception_words_message on exception_words (message, version, word)
 
 CREATE TABLE "exceptions" (
 	message  text   not null,
@@ -243,7 +262,7 @@ CREATE TABLE "exceptions" (
 	primary key (message, version)
 )
 
-CREATE INDEX exceptions_group on exceptions (plant, system, about, name, reason, raised, message) where state = 'open'
+CREATE INDEX exceptions_group on exceptions (plant, system, about, name, reason, raised, message, version, class, deadline, owner) where state = 'open'
 
 CREATE INDEX exceptions_open on exceptions (raised) where state = 'open'
 
