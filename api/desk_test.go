@@ -213,7 +213,7 @@ func TestAGroupThatIsDoneInPartIsNotCalledNotDone(t *testing.T) {
 		"stock_insufficient": "post-production not done for 2 orders",
 	} {
 		g := ledger.Group{Cause: ledger.Cause{About: "step", Name: "post-production", Reason: reason}, Count: 2, Objects: map[string]int64{"order": 2}}
-		if got := effect(&g); got != want {
+		if got := g.Effect(); got != want {
 			t.Errorf("%s: %q, want %q", reason, got, want)
 		}
 	}
