@@ -91,17 +91,26 @@ func (f *Flow) late(ctx context.Context, t *ledger.Timer) (ledger.Late, error) {
 	cat := f.Catalog()
 	due := t.Due.Format(time.RFC3339)
 	var x *fault.Fault
-	if t.Kind == ledger.StepTimer {
+	system := ""
+	switch t.Kind {
+	case ledger.StepTimer:
 		step, err := f.ledger.Step(ctx, t.About)
 		if err != nil && !errors.Is(err, fault.NotFound) { // where it is gone verify tells so; here it must not stop the others
 			return ledger.Late{}, fmt.Errorf("flow.time: %w", err)
 		}
 		x = fault.New("flow.time", fault.StepOverdue, "", "%s of %s was to be done until %s, and is %s", step.Command, step.Reaction, due, step.Status)
-	} else {
+	case ledger.CorrectionTimer:
+		asked, err := f.ledger.Correction(ctx, t.About)
+		if err != nil && !errors.Is(err, fault.NotFound) {
+			return ledger.Late{}, fmt.Errorf("flow.time: %w", err)
+		}
+		system = asked.System
+		x = fault.New("flow.time", fault.CorrectionOverdue, "", "asked of %s until %s about message %s: %s", asked.AskedOf, due, asked.MessageID(), asked.What)
+	default:
 		x = fault.New("flow.time", fault.ExpectMissed, "", "%s was expected until %s, after event %s", t.Name, due, t.Cause)
 	}
 	x.Ref = t.Object()
-	return ledger.Late{Timer: *t, Fault: x, Owner: cat.Owner(x.Reason, t.Plant), Within: cat.Deadline(x.Reason)}, nil
+	return ledger.Late{Timer: *t, Fault: x, System: system, Owner: cat.Owner(x.Reason, t.Plant), Within: cat.Deadline(x.Reason)}, nil
 }
 
 // windowEntry is the message that tells that the time of a bundle is over. It is an

@@ -26,6 +26,8 @@ type Change struct {
 	Before map[string]string `json:"before,omitempty"`
 	After  map[string]string `json:"after,omitempty"`
 	Why    string            `json:"why,omitempty"`
+
+	Signatures []Signature `json:"signatures,omitempty"` // where it was signed
 }
 
 // ParseChange reads the detail of an act; ok is false where it is not of the desk.
