@@ -65,8 +65,9 @@ func (a *API) startBulk(ctx context.Context, who caller, in *startBulkIn) (BulkV
 		return BulkView{}, err
 	case !who.scope.sees(c.Plant):
 		return BulkView{}, forbidden("no role at plant %.80q", c.Plant)
-	case !who.May(ledger.Operator, c.Plant):
-		return BulkView{}, forbidden("bulk work needs the role operator at its plant")
+	}
+	if err := who.Need(ledger.Resume, c.Plant); err != nil {
+		return BulkView{}, err
 	}
 	work, err := a.flow.ResumeAll(ctx, who.Name, c, in.Body.First, in.Body.Why)
 	return bulkView(&work), err
@@ -156,8 +157,8 @@ type bulkMove struct {
 
 func (a *API) moveBulk(ctx context.Context, who caller, in *moveBulkIn, to string) (BulkView, error) {
 	work, err := a.visibleBulk(ctx, who, in.Bulk)
-	if err == nil && !who.May(ledger.Operator, work.Plant) {
-		err = forbidden("bulk work needs the role operator at its plant")
+	if err == nil {
+		err = who.Need(ledger.Resume, work.Plant)
 	}
 	if err != nil {
 		return BulkView{}, err

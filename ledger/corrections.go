@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -76,20 +77,24 @@ type CorrectionFilter struct {
 
 // Corrections are those that a filter chooses, the one that is due next first.
 func (l *Ledger) Corrections(ctx context.Context, f CorrectionFilter) ([]Correction, error) {
-	c := &conditions{dialect: l.store.dialect}
+	c := f.conditions(l.store.dialect)
+	return l.corrections(ctx, correctionQuery+c.where()+fmt.Sprintf(" order by due, id limit %d", cmp.Or(f.Limit, 100)), c.args...)
+}
+
+// CountCorrections is how many corrections a filter chooses, whatever its limit.
+func (l *Ledger) CountCorrections(ctx context.Context, f CorrectionFilter) (n int64, err error) {
+	c := f.conditions(l.store.dialect)
+	err = l.each(ctx, "select count(*) from corrections"+c.where(), c.args, func(r Row) error { return r.Scan(&n) })
+	return n, err
+}
+
+func (f *CorrectionFilter) conditions(d dialect) *conditions {
+	c := &conditions{dialect: d}
 	if f.Open {
 		c.add("state = 'open'")
 	}
-	if f.Plants != nil {
-		c.list("plant", f.Plants)
-	}
-	if f.Only != "" {
-		c.add("system = ?", f.Only)
-	}
-	if f.Limit == 0 {
-		f.Limit = 100
-	}
-	return l.corrections(ctx, correctionQuery+c.where()+fmt.Sprintf(" order by due, id limit %d", f.Limit), c.args...)
+	c.within(f.Plants, f.Only)
+	return c
 }
 
 // CorrectionsOf are all corrections that were asked about a message, oldest first.
@@ -245,4 +250,18 @@ func (t *transaction) answer(f *feed, message, by, how string) {
 	t.awaited.came[asked.ID] = came{f, by, how}
 	t.addAct(f, Act{Plant: f.plant, Principal: by, Act: actCorrectionAnswered, Subject: event.StatementID(message, asked.Version), Detail: how})
 	t.edits.close(t.now, "corrections", asked.ID, CorrectionOpen, CorrectionAnswered, how)
+}
+
+// OpenCorrections counts the corrections that are open, by plant and system.
+func (l *Ledger) OpenCorrections(ctx context.Context) ([]HeldCount, error) {
+	var all []HeldCount
+	err := l.each(ctx, "select plant, system, count(*), min(asked) from corrections where state = 'open' group by plant, system order by plant, system", nil, func(r Row) error {
+		var c HeldCount
+		var oldest int64
+		err := r.Scan(&c.Plant, &c.System, &c.Open, &oldest)
+		c.Oldest = fromMicros(oldest)
+		all = append(all, c)
+		return err
+	})
+	return all, err
 }

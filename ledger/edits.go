@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -204,21 +205,35 @@ type EditFilter struct {
 // Edits are those that a filter chooses, the newest first. What is proposed about a
 // message that has moved on is not open.
 func (l *Ledger) Edits(ctx context.Context, f EditFilter) ([]Edit, error) {
-	c := &conditions{dialect: l.store.dialect}
+	c := f.conditions(l.store.dialect)
+	return l.edits(ctx, editQuery+c.where()+fmt.Sprintf(" order by made desc, id limit %d", cmp.Or(f.Limit, 100)), c.args...)
+}
+
+// CountEdits is how many edits a filter chooses, whatever its limit.
+func (l *Ledger) CountEdits(ctx context.Context, f EditFilter) (n int64, err error) {
+	c := f.conditions(l.store.dialect)
+	err = l.each(ctx, "select count(*) from edits"+c.where(), c.args, func(r Row) error { return r.Scan(&n) })
+	return n, err
+}
+
+func (f *EditFilter) conditions(d dialect) *conditions {
+	c := &conditions{dialect: d}
 	if f.Open {
 		c.add("state in ('proposed', 'open')")
 		c.add("(state = 'open' or exists (select 1 from exceptions x where x.message = edits.message and x.version = edits.original and x.state = 'open'))")
 	}
-	if f.Plants != nil {
-		c.list("plant", f.Plants)
+	c.within(f.Plants, f.Only)
+	return c
+}
+
+// within adds that something is of the plants and the system: nil and "" for all.
+func (c *conditions) within(plants []string, system string) {
+	if plants != nil {
+		c.list("plant", plants)
 	}
-	if f.Only != "" {
-		c.add("system = ?", f.Only)
+	if system != "" {
+		c.add("system = ?", system)
 	}
-	if f.Limit == 0 {
-		f.Limit = 100
-	}
-	return l.edits(ctx, editQuery+c.where()+fmt.Sprintf(" order by made desc, id limit %d", f.Limit), c.args...)
 }
 
 // EditsOf are all edits of a message, oldest first.
@@ -481,4 +496,61 @@ func (t *transaction) writeEdits(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// An EditedCount is how many events stand that were made of content that people have
+// edited.
+type EditedCount struct {
+	Plant, System string
+	Events        int64
+	Open          int64 // of them, those of which the source says otherwise
+}
+
+// CountEdited counts the events that stand by edited content, by plant and system.
+func (l *Ledger) CountEdited(ctx context.Context) ([]EditedCount, error) {
+	type of struct{ plant, system string }
+	counts := map[of]*EditedCount{}
+	err := l.Read(ctx, func(ctx context.Context, r *Reader) error {
+		clear(counts)
+		edited := map[string]*EditedCount{} // by event key
+		open := map[string]bool{}
+		err := r.Query(ctx, `select e.plant, e.system, e.state, i.events from edits e join inbox i on i.key = e.message and i.effective = e.version where e.version > 0`, nil, func(row Row) error {
+			var x of
+			var state, events string
+			if err := row.Scan(&x.plant, &x.system, &state, &events); err != nil {
+				return err
+			}
+			if counts[x] == nil {
+				counts[x] = &EditedCount{Plant: x.plant, System: x.system}
+			}
+			for _, key := range strings.Fields(events) {
+				edited[key], open[key] = counts[x], state == EditOpen
+			}
+			return nil
+		})
+		if err != nil || len(edited) == 0 {
+			return err
+		}
+		condition, arg := r.In("key", "$1", sortedKeys(edited))
+		return r.Query(ctx, "select key from event_keys where change <> 'reversal' and "+condition, []any{arg}, func(row Row) error {
+			var key string
+			err := row.Scan(&key)
+			if n := edited[key]; n != nil {
+				n.Events++
+				if open[key] {
+					n.Open++
+				}
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ledger.CountEdited: %w", err)
+	}
+	all := make([]EditedCount, 0, len(counts))
+	for _, n := range counts {
+		all = append(all, *n)
+	}
+	slices.SortFunc(all, func(a, b EditedCount) int { return strings.Compare(a.Plant+" "+a.System, b.Plant+" "+b.System) })
+	return all, nil
 }

@@ -42,6 +42,7 @@ is known of it. What stands still holds up nothing but its own object.`,
 		cmd.AddCommand(c.actCommand(act))
 	}
 	cmd.AddCommand(c.resumeCommand(), c.bulkCommand())
+	cmd.AddCommand(c.editCommand(), c.editsCommand(), c.signCommand(), c.refuseCommand(), c.correctCommand(), c.correctionsCommand())
 	for _, d := range []decision{
 		{"done", "state that a command was done", "An attempt had no answer, and you have found at the system that it was done. Name the\ndocuments that the system gave."},
 		{"not-done", "state that a command was not done", "An attempt had no answer, and you have found at the system that nothing was done and\nnothing of it can still come. The command goes out again."},
