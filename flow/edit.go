@@ -81,15 +81,22 @@ func (f *Flow) Edit(ctx context.Context, e Edit) (answer Answer, proposed string
 		answer, err = f.recordEdit(ctx, a)
 		return answer, "", err
 	}
-	var t Trial
-	if err := f.try(ctx, a, &t); err != nil {
-		return Answer{}, "", err
+	return f.propose(ctx, a, &d, edit)
+}
+
+// propose puts on record what a second person has to sign. Nobody shall sign what cannot
+// go on: that is refused as if it were signed.
+func (f *Flow) propose(ctx context.Context, a arrival, d *Difference, edit ledger.Edit) (Answer, string, error) {
+	answer := Answer{ID: a.ID, Result: ledger.Result{Outcome: ledger.Held, Message: d.Message, Plant: d.Plant}}
+	if err := f.try(ctx, a, &d.Trial); err != nil {
+		return answer, "", err
 	}
-	if t.Fault != nil { // nobody shall sign what cannot go on
-		return Answer{ID: a.ID, Result: ledger.Result{Outcome: ledger.Refused, Message: d.Message, Plant: d.Plant, Fault: t.Fault}}, "", nil
+	if stop := d.Trial.Fault; stop != nil {
+		answer.Outcome, answer.Fault = ledger.Refused, stop
+		return answer, "", nil
 	}
 	made, err := f.ledger.Propose(ctx, edit)
-	return Answer{ID: a.ID, Result: ledger.Result{Outcome: ledger.Held, Message: d.Message, Plant: d.Plant}}, made.ID, err
+	return answer, made.ID, err
 }
 
 // ShowProposed is ShowEdit for what somebody has proposed.

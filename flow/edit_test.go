@@ -518,7 +518,7 @@ func (h *hub) ask(message string, within time.Duration) ledger.Correction {
 
 // What is on record and never restated otherwise is restated when it was asked for.
 func TestWhatWasAskedForTheSourceMayRestate(t *testing.T) {
-	onEditing(t, func(t *testing.T, h *hub) {
+	onEditing(t, func(_ *testing.T, h *hub) {
 		came := h.one(weighed("W-1", "0.5", "kg"))
 		h.becomes(h.one(weighed("W-2", "0.5", "kg")), "recorded")
 		h.ask(came.Message, time.Hour)

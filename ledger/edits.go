@@ -182,6 +182,9 @@ func (e *Edit) read(changes, author, second string) error {
 	if err := d.Decode(&e.Changes); err != nil {
 		return fmt.Errorf("edit %s: changes: %w", e.ID, err)
 	}
+	if d.More() {
+		return fmt.Errorf("edit %s: changes: there is more than a list", e.ID)
+	}
 	if err := json.Unmarshal([]byte(author), &e.Author); err != nil {
 		return fmt.Errorf("edit %s: author: %w", e.ID, err)
 	}
@@ -523,7 +526,7 @@ func (l *Ledger) CountEdited(ctx context.Context) ([]EditedCount, error) {
 			if counts[x] == nil {
 				counts[x] = &EditedCount{Plant: x.plant, System: x.system}
 			}
-			for _, key := range strings.Fields(events) {
+			for key := range strings.FieldsSeq(events) {
 				edited[key], open[key] = counts[x], state == EditOpen
 			}
 			return nil

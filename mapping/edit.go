@@ -156,9 +156,9 @@ type Decided struct {
 // others. A value that the mapping refuses decides nothing: it would not be recorded. met
 // is false where no case has the field.
 func (m *Mapping) Decides(field string, others []string) (all []Decided, met bool) {
-	values := make([]any, len(others))
-	for i, text := range others {
-		values[i] = text
+	var values []any
+	for _, text := range others {
+		values = append(values, text)
 	}
 	type example struct {
 		record, lookups map[string]any
