@@ -110,7 +110,7 @@ func writeEditable(b *strings.Builder, all []mapping.EditableField) {
 		b.WriteString("\nNothing of it can be edited in the hub: what is wrong is corrected at its source.\n")
 		return
 	}
-	b.WriteString("\nWhile it is held these fields can be edited in the hub; everything else is corrected at its source.\n\n")
+	b.WriteString("\nWhile it is held these fields can be edited in the hub; everything else is corrected at its source.\n")
 	var rows [][]string
 	for _, f := range all {
 		rows = append(rows, []string{"`" + f.Field + "`", f.Role, cmp.Or(f.Second, "nobody: it is technical")})
