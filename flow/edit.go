@@ -91,12 +91,17 @@ func (f *Flow) propose(ctx context.Context, a arrival, d *Difference, edit ledge
 	if err := f.try(ctx, a, &d.Trial); err != nil {
 		return answer, "", err
 	}
-	if stop := d.Trial.Fault; stop != nil {
-		answer.Outcome, answer.Fault = ledger.Refused, stop
-		return answer, "", nil
+	proposed := ""
+	if answer.Fault = d.Trial.Fault; answer.Fault == nil {
+		made, err := f.ledger.Propose(ctx, edit)
+		if err != nil {
+			return answer, "", err
+		}
+		proposed = made.ID
+	} else {
+		answer.Outcome = ledger.Refused
 	}
-	made, err := f.ledger.Propose(ctx, edit)
-	return answer, made.ID, err
+	return answer, proposed, nil
 }
 
 // ShowProposed is ShowEdit for what somebody has proposed.

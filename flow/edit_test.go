@@ -183,11 +183,17 @@ func TestAnEditThatDoesNotGoOnChangesNothing(t *testing.T) {
 		before := h.count()
 		a := h.edited(came.Message, stella, "unit", "pounds")
 		h.becomes(a, "refused code_unknown")
+		comma := h.one(weighed("W-3", "0,5", "kg"))
+		minus, id, err := h.edit(comma.Message, quinn, "amount", "-0.5") // nobody shall sign what breaks the contract
+		if err != nil || id != "" {
+			t.Errorf("proposed as %q, %v", id, err)
+		}
+		h.becomes(minus, "refused quantity_negative")
 		unknown := h.one(native("weighing", "application/json", `{"number": "W-2", "at": "2026-03-02T08:00:00+01:00", "order": "1000123", "item": "NEW", "amount": "1", "unit": "Kilo"}`))
 		a = h.edited(unknown.Message, stella, "unit", "kg")
 		h.becomes(a, "refused identifier_unknown") // it would wait: its source sees it held as it came
 		after := h.count()
-		if before.Messages++; before.Messages != after.Messages || after.Held != 2 {
+		if before.Messages += 2; before.Messages != after.Messages || after.Held != 3 {
 			t.Errorf("%+v, then %+v", before, after)
 		}
 		h.verified()
@@ -497,6 +503,64 @@ func TestACorrectionIsAskedUntilTheSourceAnswers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a source says about another message of its own answers too.
+func TestACorrectionOrAReversalOfTheStatementAnswers(t *testing.T) {
+	onEditing(t, func(t *testing.T, h *hub) {
+		for attribute, how := range map[string]string{"corrects": "the source has corrected it", "reverses": "the source has reversed it"} {
+			made := func(id, quantity string, more ...doc) flow.Answer {
+				return h.says(cloud("graz-mes", id, "production.completed", "2026-03-02T08:00:00Z", doc{
+					"order": "order/" + attribute, "outputs": []any{doc{"role": "main", "material": "material/M-100", "quantity": doc{"value": quantity, "unit": "KGM"}}},
+				}, more...))
+			}
+			came := made(attribute+"-1", "1")
+			h.becomes(came, "recorded")
+			c := h.ask(came.Message, time.Hour)
+			h.becomes(made(attribute+"-2", "2", doc{attribute: attribute + "-1"}), "recorded")
+			c, err := h.Ledger().Correction(t.Context(), c.ID)
+			if err != nil || c.State != ledger.CorrectionAnswered || c.Resolution != how {
+				t.Errorf("%s: %s, %q, %v", attribute, c.State, c.Resolution, err)
+			}
+		}
+		h.verified()
+	})
+}
+
+// What the source restates badly can be edited as well: then that stands, and the
+// difference before it is over.
+func TestWhatIsRestatedBadlyIsEditedAnew(t *testing.T) {
+	onEditing(t, func(t *testing.T, h *hub) {
+		first := h.signed("W-1", "0,5", "0.5")
+		bad := h.one(weighed("W-1", "0,6", "kg"))
+		h.becomes(bad, "held quantity_invalid")
+		_, id, err := h.edit(bad.Message, quinn, "amount", "0.6")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, shown, err := h.ShowProposed(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := h.SignEdit(t.Context(), id, alma, shown.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.becomes(a, "corrected")
+		if got := h.amount("W-1"); got != "0.6 KGM" {
+			t.Errorf("it weighs %s", got)
+		}
+		for id, want := range map[string]string{first.ID: ledger.EditReplaced, id: ledger.EditOpen} {
+			if e, err := h.Ledger().Edit(t.Context(), id); err != nil || e.State != want {
+				t.Errorf("%s, %v; want %s", e.State, err, want)
+			}
+		}
+		counts, err := h.Ledger().CountEdited(t.Context())
+		if err != nil || len(counts) != 1 || counts[0].Events != 1 || counts[0].Open != 1 {
+			t.Errorf("edited: %+v, %v", counts, err)
+		}
+		h.verified()
+	})
 }
 
 // ask asks graz-mes to correct a weighing.

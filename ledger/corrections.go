@@ -124,14 +124,21 @@ func (l *Ledger) corrections(ctx context.Context, query string, args ...any) ([]
 	return all, err
 }
 
-// longestCorrection is how far away the time may be until which a correction is asked.
-const longestCorrection = 366 * 24 * time.Hour
+// Limits of a correction: how far away the time may be until which it is asked, and bytes
+// of what is asked.
+const (
+	longestCorrection = 366 * 24 * time.Hour
+	maxAsked          = 4 << 10
+)
 
 // AskCorrection puts on record that a correction of a message is asked of its source. It
 // is DecidedAlready where one is asked already, or where the message has a later version.
 func (l *Ledger) AskCorrection(ctx context.Context, c Correction) (Correction, error) {
 	if strings.TrimSpace(c.What) == "" {
 		return c, fault.New("ledger.AskCorrection", fault.InvalidRequest, "what", "say what is to be corrected")
+	}
+	if len(c.What) > maxAsked {
+		return c, fault.New("ledger.AskCorrection", fault.LimitExceeded, "what", "has %d bytes, more than %d", len(c.What), maxAsked)
 	}
 	if left := c.Due.Sub(l.Now()); left <= 0 || left > longestCorrection {
 		return c, fault.New("ledger.AskCorrection", fault.InvalidRequest, "due", "%s; give a time that is to come, within a year", c.Due.UTC().Format(time.RFC3339))

@@ -142,7 +142,7 @@ func fill(t testing.TB, l *Ledger) {
 	record(t, l, unreadable(t, "graz", "edited"))
 	record(t, l, edited(t, "graz", "edited", 1))
 	asked := said(t, "graz", "asked", "1")
-	r = record(t, l, asked)
+	record(t, l, asked)
 	if _, err := l.AskCorrection(t.Context(), Correction{
 		Message: asked.Message.Key(), Version: 1, Plant: "graz", System: "mes", Name: "shift-report", SourceID: "asked", What: "the lot", AskedOf: "mes", AskedBy: "quinn", Due: l.Now().Add(time.Hour),
 	}); err != nil {

@@ -275,10 +275,11 @@ func actText(a *api.ActView) string {
 	if said := cmp.Or(a.Why, a.Detail); said != "" {
 		text += ": " + said
 	}
+	lines := []string{text}
 	for _, s := range a.Signatures {
-		text += fmt.Sprintf("\n    signed by %s (%s), %s", s.By, strings.Join(s.Roles, ", "), s.Meaning)
+		lines = append(lines, fmt.Sprintf("    signed by %s (%s), %s", s.By, strings.Join(s.Roles, ", "), s.Meaning))
 	}
-	return text
+	return strings.Join(lines, "\n")
 }
 
 func (c *cli) searchExceptionsCommand() *cobra.Command {
