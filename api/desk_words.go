@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gapless/gapless/event"
+	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/ledger"
 )
 
@@ -23,6 +24,8 @@ func effect(g *ledger.Group) string {
 		}
 	case g.About == "deadline":
 		parts[0] = fmt.Sprintf("%s late for %s", g.Name, counted(g.Objects))
+	case g.Reason == fault.CorrectionOverdue.Code:
+		parts[0] = several(g.Count, "correction") + " of " + g.Name + " awaited"
 	case g.About == "expectation":
 		parts[0] = fmt.Sprintf("%s awaited for %s", g.Name, counted(g.Objects))
 	case len(g.Objects) == 0:

@@ -80,7 +80,7 @@ func (c *cli) decideCommand(d decision) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     d.how + " COMMAND",
 		Short:   d.short,
-		Long:    d.long + "\n\nCOMMAND is its key, as gapless exceptions and gapless trace show it. It needs the role\noperator at its plant.",
+		Long:    d.long + "\n\nCOMMAND is its key, as gapless exceptions and gapless trace show it. It needs the role\noperator or quality at its plant.",
 		Example: "  gapless exceptions " + d.how + " 4be09a6f8d1c...91" + exampleOf(d),
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
