@@ -68,8 +68,8 @@ func TestAFieldThatDecidesTimesLookupsOrEventsIsOfTheRecord(t *testing.T) {
 			[]edit{
 				withEditable("  - {field: end, role: quality, second: approver}\n"),
 				{shiftReportFile, "plant: graz\n", "plant-from: 'if this.end == \"2026-03-02T14:00:00+01:00\" { \"graz\" } else { \"linz\" }'\n"},
-				{shiftReportFile, "shift_from(this.day, this.shift)", `"2026-03-02T06:00:00+01:00"`},
-				{shiftReportFile, "shift_to(this.day, this.shift)", `"2026-03-02T14:00:00+01:00"`},
+				{shiftReportFile, "shift_from(this.day, this.shift)", `'"2026-03-02T06:00:00+01:00"'`},
+				{shiftReportFile, "shift_to(this.day, this.shift)", `'"2026-03-02T14:00:00+01:00"'`},
 			},
 			"end decides the plant, which nobody may edit",
 		},

@@ -60,7 +60,7 @@ func (f *Flow) ShowEdit(ctx context.Context, e Edit) (Difference, error) {
 // Edit puts edited content on record, as a version of the message beside the one that
 // came, and all that follows from it: or nothing, where something still stands in its way,
 // which the answer says. Where a field needs the signature of a second person the edit is
-// proposed, which the answer's ID says, and the message stays as it was.
+// proposed, under the id that is answered, and the message stays as it was.
 func (f *Flow) Edit(ctx context.Context, e Edit) (answer Answer, proposed string, err error) {
 	if err := f.running(ctx); err != nil {
 		return Answer{}, "", err

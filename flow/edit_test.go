@@ -44,8 +44,14 @@ func editing(t testing.TB, database string, faults func(string) error) *hub {
 // onEditing runs a test at such a hub on each database.
 func onEditing(t *testing.T, test func(t *testing.T, h *hub)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { test(t, editing(t, filepath.Join(t.TempDir(), "gapless.db"), nil)) })
-	t.Run("postgres", func(t *testing.T) { test(t, editing(t, testpostgres.Database(t), nil)) })
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, editing(t, filepath.Join(t.TempDir(), "gapless.db"), nil))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, editing(t, testpostgres.Database(t), nil))
+	})
 }
 
 func person(name string, roles ...string) ledger.Principal {
@@ -296,6 +302,7 @@ func TestOfTwoWhoEditAtOnceOneWins(t *testing.T) {
 func TestAnEditSurvivesACommitThatDies(t *testing.T) {
 	for _, step := range []string{"before begin", "before commit", "after commit"} {
 		t.Run(step, func(t *testing.T) {
+			t.Parallel()
 			var dies atomic.Bool
 			h := editing(t, filepath.Join(t.TempDir(), "gapless.db"), func(at string) error {
 				if at == step && dies.CompareAndSwap(true, false) {
@@ -373,6 +380,7 @@ func TestTheDifferenceStaysOpenUntilTheSourceSpeaks(t *testing.T) {
 		"the original, as a batch": {weighed("W-1", "0,5", "kg"), "duplicate", ledger.EditOpen},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			onEditing(t, func(t *testing.T, h *hub) {
 				h.signed("W-1", "0,5", "0.5")
 				h.becomes(h.one(x.says), x.becomes)
@@ -478,6 +486,7 @@ func TestACorrectionIsAskedUntilTheSourceAnswers(t *testing.T) {
 		"a person":              nil,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			onEditing(t, func(t *testing.T, h *hub) {
 				came := h.one(weighed("W-1", "0,5", "kg"))
 				c := h.ask(came.Message, time.Hour)
