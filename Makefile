@@ -14,7 +14,7 @@ CRASHES  ?= 500
 
 # The documents that "gapless docs" writes into docs/, by their file names. This is the
 # only list of them.
-GENERATED := reasons.md config.md metrics.md cli.md openapi.yaml units.md compatibility.md
+GENERATED := reasons.md config.md metrics.md permissions.md cli.md openapi.yaml units.md compatibility.md
 
 # The published month of a real plant, where it lies beside this repository: see
 # docs/examples/moulding-plant.md. Without it the made-up month is used.

@@ -69,10 +69,9 @@ type login struct {
 const maxLogins = 10_000
 
 func (a *API) login(ctx context.Context, credentials string) (ledger.Principal, error) {
-	raw, err := base64.StdEncoding.DecodeString(credentials)
-	name, password, ok := strings.Cut(string(raw), ":")
-	if err != nil || !ok {
-		return ledger.Principal{}, fault.New("api", fault.Unauthenticated, "authorization", "")
+	name, password, err := basic(credentials)
+	if err != nil {
+		return ledger.Principal{}, err
 	}
 	l := a.logins.find(sha256.Sum256([]byte(credentials)), a.cfg.Clock())
 	l.mu.Lock()
@@ -87,6 +86,31 @@ func (a *API) login(ctx context.Context, credentials string) (ledger.Principal, 
 	}
 	l.name, l.until = name, a.cfg.Clock().Add(loginCache)
 	return p, nil
+}
+
+// basic are a name and a password as HTTP carries them.
+func basic(credentials string) (name, password string, err error) {
+	raw, err := base64.StdEncoding.DecodeString(credentials)
+	name, password, ok := strings.Cut(string(raw), ":")
+	if err != nil || !ok {
+		return "", "", fault.New("api", fault.Unauthenticated, "authorization", "")
+	}
+	return name, password, nil
+}
+
+// signs makes sure that a request is signed: a person makes it, whose password is verified
+// now, not remembered. The key of a system never signs.
+func (a *API) signs(ctx context.Context, who caller, in *Asker) error {
+	scheme, credentials, _ := strings.Cut(in.Authorization, " ")
+	if who.Kind != ledger.PersonKind || !strings.EqualFold(scheme, "Basic") {
+		return forbidden("a person signs this, with name and password; a key of a system never does")
+	}
+	name, password, err := basic(strings.TrimSpace(credentials))
+	if err != nil {
+		return err
+	}
+	_, err = a.ledger().Login(ctx, name, password)
+	return err
 }
 
 // find is the entry of credentials, which may be new.

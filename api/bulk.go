@@ -75,8 +75,15 @@ func (a *API) startBulk(ctx context.Context, who caller, in *startBulkIn) (BulkV
 		return BulkView{}, err
 	case !who.scope.sees(c.Plant):
 		return BulkView{}, forbidden("no role at plant %.80q", c.Plant)
-	case !who.May(ledger.Operator, c.Plant):
-		return BulkView{}, forbidden("bulk work needs the role operator at its plant")
+	}
+	what := ledger.BulkWhat(cmp.Or(in.Body.What, string(ledger.BulkResume)))
+	if err := who.Need(bulkNeeds(what), c.Plant); err != nil {
+		return BulkView{}, err
+	}
+	if what == ledger.BulkWaive {
+		if err := a.signs(ctx, who, &in.Asker); err != nil {
+			return BulkView{}, err
+		}
 	}
 	start, err := a.bulkStart(ctx, c, &in.Body)
 	if err != nil {
@@ -86,9 +93,25 @@ func (a *API) startBulk(ctx context.Context, who caller, in *startBulkIn) (BulkV
 	return bulkView(&work), err
 }
 
+// bulkNeeds is what a person needs to do something to a group: the same as for one of it.
+func bulkNeeds(what ledger.BulkWhat) *ledger.Permission {
+	switch what {
+	case ledger.BulkAssign:
+		return ledger.Assign
+	case ledger.BulkComment:
+		return ledger.Comment
+	case ledger.BulkSnooze, ledger.BulkWake:
+		return ledger.Snooze
+	case ledger.BulkWaive:
+		return ledger.Waive
+	case ledger.BulkResume:
+	}
+	return ledger.Resume
+}
+
 // bulkStart reads what is to be done with a group.
 func (a *API) bulkStart(ctx context.Context, c ledger.Cause, in *bulkStart) (ledger.BulkStart, error) {
-	start := ledger.BulkStart{What: ledger.BulkWhat(cmp.Or(in.What, "resume")), Cause: c, First: in.First, Why: in.Why}
+	start := ledger.BulkStart{What: ledger.BulkWhat(cmp.Or(in.What, string(ledger.BulkResume))), Cause: c, First: in.First, Why: in.Why}
 	var err error
 	switch start.What {
 	case ledger.BulkAssign:
@@ -189,8 +212,8 @@ type bulkMove struct {
 
 func (a *API) moveBulk(ctx context.Context, who caller, in *moveBulkIn, to string) (BulkView, error) {
 	work, err := a.visibleBulk(ctx, who, in.Bulk)
-	if err == nil && !who.May(ledger.Operator, work.Plant) {
-		err = forbidden("bulk work needs the role operator at its plant")
+	if err == nil {
+		err = who.Need(bulkNeeds(work.What), work.Plant)
 	}
 	if err != nil {
 		return BulkView{}, err

@@ -23,29 +23,36 @@ func (a *API) deskRoutes() {
 		"Of a group, or found by business keys and words, page by page."), a.searchExceptions)
 	read(a, operation(http.MethodGet, "/v1/exceptions/{exception}", "get-exception", tagHeld, "One exception",
 		"With the message, the mapped event, the command, the system's own words and the history of acts."), a.getException)
-	act := func(name, summary, text string, do func(ctx context.Context, who caller, in *actIn, x *ledger.DeskException) error) {
-		op := operation(http.MethodPost, "/v1/exceptions/{exception}/"+name, name+"-exception", tagHeld, summary, text+" Needs the role operator at its plant.")
-		read(a, op, func(ctx context.Context, who caller, in *actIn) (CaseView, error) { return a.atDesk(ctx, who, in, do) })
+	act := func(need *ledger.Permission, name, summary, text string, do func(ctx context.Context, who caller, in *actIn, x *ledger.DeskException) error) {
+		op := operation(http.MethodPost, "/v1/exceptions/{exception}/"+name, name+"-exception", tagHeld, summary, text+" "+needs(need))
+		read(a, op, func(ctx context.Context, who caller, in *actIn) (CaseView, error) {
+			return a.atDesk(ctx, who, in, need, do)
+		})
 	}
-	act("assign", "Give it to somebody", "To a person, an owner group, or back to its owner. Refused where somebody else has it than from names.", a.assign)
-	act("comment", "Say something about it", "Kept on record.", a.comment)
-	act("snooze", "Put it off", "It is not shown before the time, unless something else stands in its way until then.", a.snooze)
-	act("wake", "End its snoozing", "It is shown again at once.", a.wake)
-	act("waive", "Give it up", "A message is not recorded, and counts among what figures leave out; a command is not performed.", a.waive)
-	act("resume", "Let it go on", "A message is taken in again from what was kept; of a command its plan decides anew.", a.resume)
+	act(ledger.Assign, "assign", "Give it to somebody", "To a person, an owner group, or back to its owner. Refused where somebody else has it than from names.", a.assign)
+	act(ledger.Comment, "comment", "Say something about it", "Kept on record.", a.comment)
+	act(ledger.Snooze, "snooze", "Put it off", "It is not shown before the time, unless something else stands in its way until then.", a.snooze)
+	act(ledger.Snooze, "wake", "End its snoozing", "It is shown again at once.", a.wake)
+	act(ledger.Waive, "waive", "Give it up", "A message is not recorded, and counts among what figures leave out; a command is not performed.", a.waive)
+	act(ledger.Resume, "resume", "Let it go on", "A message is taken in again from what was kept; of a command its plan decides anew.", a.resume)
 
 	read(a, operation(http.MethodPost, "/v1/bulk", "start-bulk", tagHeld, "Decide about a group",
-		"Begins bulk work: resumes a few of the group to test what was put right, or all of it; or assigns, comments, snoozes, wakes or waives them. Needs the role operator at its plant."), a.startBulk)
+		"Begins bulk work: resumes a few of the group to test what was put right, or all of it; or assigns, comments, snoozes, wakes or waives them. Needs what each of these needs for one."), a.startBulk)
 	read(a, operation(http.MethodGet, "/v1/bulk", "list-bulk", tagHeld, "Bulk work", "The newest first."), a.listBulk)
 	read(a, operation(http.MethodGet, "/v1/bulk/{bulk}", "get-bulk", tagHeld, "One piece of bulk work", "How far it has come, and what became of its members, page by page."), a.getBulk)
 	for _, move := range []struct{ name, to, summary string }{
 		{"pause", ledger.BulkPaused, "Pause bulk work"}, {"continue", ledger.BulkRunning, "Let paused bulk work go on"}, {"cancel", ledger.BulkCancelled, "Cancel bulk work"},
 	} {
-		op := operation(http.MethodPost, "/v1/bulk/{bulk}/"+move.name, move.name+"-bulk", tagHeld, move.summary, "What had its turn stays. Needs the role operator at its plant.")
+		op := operation(http.MethodPost, "/v1/bulk/{bulk}/"+move.name, move.name+"-bulk", tagHeld, move.summary, "What had its turn stays. "+needs(ledger.Resume))
 		read(a, op, func(ctx context.Context, who caller, in *moveBulkIn) (BulkView, error) {
 			return a.moveBulk(ctx, who, in, move.to)
 		})
 	}
+}
+
+// needs says in the description of a route which roles it needs.
+func needs(do *ledger.Permission) string {
+	return "Needs the role " + strings.Join(do.Roles, " or ") + " at its plant."
 }
 
 // DeskIn are the parameters that choose exceptions.
@@ -104,6 +111,9 @@ func (in *DeskIn) filter(who caller) (f ledger.DeskFilter, err error) {
 type Groups struct {
 	Groups []GroupView `json:"groups" nullable:"false" doc:"The nearest deadline first"`
 	Open   int64       `json:"open" doc:"Exceptions in all of them"`
+
+	Edits       int64 `json:"edits" doc:"Edits that wait for a signature, or for the source to agree; whatever is filtered"`
+	Corrections int64 `json:"corrections" doc:"Corrections that are asked of sources; whatever is filtered"`
 }
 
 // GroupView is the exceptions of one cause.
@@ -148,6 +158,13 @@ func (a *API) groups(ctx context.Context, who caller, in *DeskIn) (Groups, error
 	for i := range found {
 		v.Groups = append(v.Groups, a.groupView(&found[i]))
 		v.Open += found[i].Count
+	}
+	if err != nil {
+		return v, err
+	}
+	plants, only := who.scope.filter()
+	if v.Edits, err = a.ledger().CountEdits(ctx, ledger.EditFilter{Plants: plants, Only: only, Open: true}); err == nil {
+		v.Corrections, err = a.ledger().CountCorrections(ctx, ledger.CorrectionFilter{Plants: plants, Only: only, Open: true})
 	}
 	return v, err
 }
@@ -208,11 +225,14 @@ type CaseView struct {
 	Keys     []string     `json:"keys,omitempty" nullable:"false" doc:"Refs of the objects that it is about: order, batch, lot, material ..."`
 	Amounts  []AmountView `json:"amounts,omitempty" nullable:"false" doc:"What is at stake, in base units"`
 
-	Received *MessageView `json:"received,omitempty" doc:"The message; its raw content needs a permission of its own, and raw=true"`
-	Event    *EventView   `json:"event,omitempty" doc:"Of a command: the event that it follows from"`
-	Mapped   []MappedView `json:"mapped,omitempty" nullable:"false" doc:"Of a held message: its events as far as they can be made now"`
-	Step     *StepView    `json:"step,omitempty" doc:"The command with every attempt and the system's own words"`
-	History  []ActView    `json:"history,omitempty" nullable:"false" doc:"Every act about it, oldest first; also from before it was raised anew"`
+	Received    *MessageView     `json:"received,omitempty" doc:"The message; its raw content needs a permission of its own, and raw=true"`
+	Event       *EventView       `json:"event,omitempty" doc:"Of a command: the event that it follows from"`
+	Mapped      []MappedView     `json:"mapped,omitempty" nullable:"false" doc:"Of a held message: its events as far as they can be made now"`
+	Step        *StepView        `json:"step,omitempty" doc:"The command with every attempt and the system's own words"`
+	Edits       []EditView       `json:"edits,omitempty" nullable:"false" doc:"What was edited of the message, or is proposed, oldest first"`
+	Corrections []CorrectionView `json:"corrections,omitempty" nullable:"false" doc:"What was asked of its source, oldest first"`
+
+	History []ActView `json:"history,omitempty" nullable:"false" doc:"Every act about it, oldest first; also from before it was raised anew"`
 }
 
 // MomentView is when an exception is warned of or goes to another owner.
@@ -367,6 +387,9 @@ func (a *API) wholeCase(ctx context.Context, who caller, x *ledger.DeskException
 		}
 	}
 	v.Received = &received
+	if err := a.addEdits(ctx, message, &v); err != nil {
+		return v, err
+	}
 	if x.Message != "" && x.State == ledger.DeskOpen && (raw || m.Name != event.CloudEventMessage) { // what is sent as an event is the raw content itself
 		v.Mapped, err = a.mapped(ctx, x.Key())
 	}
@@ -423,13 +446,13 @@ type deskAct struct {
 }
 
 // atDesk does one act, and answers the exception as it stands then.
-func (a *API) atDesk(ctx context.Context, who caller, in *actIn, do func(ctx context.Context, who caller, in *actIn, x *ledger.DeskException) error) (CaseView, error) {
+func (a *API) atDesk(ctx context.Context, who caller, in *actIn, need *ledger.Permission, do func(ctx context.Context, who caller, in *actIn, x *ledger.DeskException) error) (CaseView, error) {
 	x, err := a.visibleCase(ctx, who, in.Exception)
 	if err != nil {
 		return CaseView{}, err
 	}
-	if !who.May(ledger.Operator, x.Plant) {
-		return CaseView{}, forbidden("deciding about an exception needs the role operator at its plant")
+	if err := who.Need(need, x.Plant); err != nil {
+		return CaseView{}, err
 	}
 	if err := do(ctx, who, in, &x); err != nil {
 		return CaseView{}, err
@@ -457,8 +480,8 @@ func (a *API) assignable(ctx context.Context, to, plant string) error {
 	if errors.Is(err, fault.Unauthenticated) {
 		return invalid("to", "%.80q is no account and no owner group; the groups are %s", to, strings.Join(a.flow.Catalog().OwnerGroups(), ", "))
 	}
-	if err == nil && !p.May(ledger.Operator, plant) && !p.May(ledger.Quality, plant) {
-		err = invalid("to", "%.80s has neither the role operator nor quality at plant %q", to, plant)
+	if err == nil && !p.Can(ledger.Resume, plant) {
+		err = invalid("to", "%.80s has not the role %s at plant %q", to, strings.Join(ledger.Resume.Roles, " or "), plant)
 	}
 	return err
 }
@@ -485,6 +508,9 @@ func (a *API) wake(ctx context.Context, who caller, in *actIn, _ *ledger.DeskExc
 func (a *API) waive(ctx context.Context, who caller, in *actIn, x *ledger.DeskException) error {
 	if x.Late() {
 		return invalid("exception", "it is late and not stuck: it ends by itself when what is awaited comes; snooze it, or waive the command where that stands still")
+	}
+	if err := a.signs(ctx, who, &in.Asker); err != nil {
+		return err
 	}
 	if x.Step != "" {
 		return a.flow.Resolve(ctx, flow.Resolution{Command: x.Step, By: who.Principal, How: flow.Waive, Why: in.Body.Why})

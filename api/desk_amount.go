@@ -56,12 +56,12 @@ func unitNamed(text string) (string, error) {
 // addRawPlants says in whose raw content may be searched. It is an error where that is
 // none.
 func addRawPlants(f *ledger.DeskFilter, who caller) error {
-	if f.Content == "" || mayReadRaw(who, "") {
+	if f.Content == "" || who.Can(ledger.SeeRaw, "") {
 		return nil
 	}
 	f.ContentPlants = []string{}
 	for _, g := range who.Grants {
-		if g.Plant != "" && mayReadRaw(who, g.Plant) {
+		if g.Plant != "" && who.Can(ledger.SeeRaw, g.Plant) {
 			f.ContentPlants = append(f.ContentPlants, g.Plant)
 		}
 	}
@@ -69,9 +69,4 @@ func addRawPlants(f *ledger.DeskFilter, who caller) error {
 		return forbidden("searching in raw content needs the role quality or steward at a plant")
 	}
 	return nil
-}
-
-// mayReadRaw tells whether the raw content of messages of a plant may be seen.
-func mayReadRaw(who caller, plant string) bool {
-	return who.May(ledger.Quality, plant) || who.May(ledger.Steward, plant)
 }

@@ -86,14 +86,14 @@ type retryIn struct {
 	Message string `path:"message" doc:"Id of the message, as the exception names it"`
 }
 
-// retry takes a held message in again, for a person with the role operator.
+// retry takes a held message in again, for a person who may resume.
 func (a *API) retry(ctx context.Context, who caller, in *retryIn) (Answer, error) {
 	m, err := a.visibleMessage(ctx, who, in.Message)
 	if err != nil {
 		return Answer{}, err
 	}
-	if !who.May(ledger.Operator, m.Plant) {
-		return Answer{}, forbidden("taking a message in again needs the role operator at its plant")
+	if err := who.Need(ledger.Resume, m.Plant); err != nil {
+		return Answer{}, err
 	}
 	key, _, err := event.ParseStatementID(in.Message)
 	if err != nil {

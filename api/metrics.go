@@ -40,6 +40,9 @@ var (
 	exceptionsHealed   = Metric{"gapless_exceptions_healed_total", "counter", []string{"plant", "reason"}, "Exceptions that ended by themselves: what they waited for arrived."}
 	exceptionsResolved = Metric{"gapless_exceptions_resolved_total", "counter", []string{"plant", "reason"}, "Exceptions that ended because a person or the source did something."}
 	exceptionsWaived   = Metric{"gapless_exceptions_waived_total", "counter", []string{"plant", "reason"}, "Exceptions about what a person gave up."}
+	eventsEdited       = Metric{"gapless_events_edited", "gauge", []string{"plant", "system"}, "Events that stand by content that people edited in the hub."}
+	differencesOpen    = Metric{"gapless_differences_edited_open", "gauge", []string{"plant", "system"}, "Of the edited events, those of which the source says otherwise."}
+	correctionsOpen    = Metric{"gapless_corrections_open", "gauge", []string{"plant", "system"}, "Corrections that are asked of sources."}
 	exceptionsAge      = Metric{"gapless_exceptions_oldest_age_seconds", "gauge", []string{"plant", "system", "reason"}, "Age of the oldest exception that stands open now."}
 	exceptionsTook     = Metric{"gapless_exceptions_ended_seconds", "histogram", []string{"plant", "reason"}, "Time for which exceptions stood that this node has ended: healed, resolved or waived."}
 	exceptionsStage    = Metric{"gapless_exceptions_stage", "gauge", []string{"plant", "system", "reason", "stage"}, "Open exceptions that were warned of, and those that went to another owner (escalated), now; what is awaited and was warned of counts as warned."}
@@ -61,7 +64,7 @@ var (
 func MetricNames() []Metric {
 	return []Metric{
 		messagesRecorded, messagesCorrected, messagesDuplicated, messagesHeld, messagesRefused,
-		requestsRefused, requestsAnswered, requestSeconds, exceptionsOpen, exceptionsAge, exceptionsRaised, exceptionsHealed, exceptionsResolved, exceptionsWaived, exceptionsTook, exceptionsStage, alertsSent, alertsFailed, alertsWaiting, stepsOpen, attemptsBegun, stepsSettled,
+		requestsRefused, requestsAnswered, requestSeconds, exceptionsOpen, exceptionsAge, exceptionsRaised, exceptionsHealed, exceptionsResolved, exceptionsWaived, exceptionsTook, exceptionsStage, eventsEdited, differencesOpen, correctionsOpen, alertsSent, alertsFailed, alertsWaiting, stepsOpen, attemptsBegun, stepsSettled,
 		commitsMade, commitsHalved, commitsRetried, commitSeconds, entriesCommitted, eventsRecorded,
 	}
 }
@@ -155,6 +158,7 @@ type ledgerMetrics struct {
 	open   *prometheus.Desc
 	age    *prometheus.Desc
 	ends   []exceptionCount
+	edits  editDescs
 	steps  *prometheus.Desc
 	counts []ledgerCount
 	took   *prometheus.Desc
@@ -167,6 +171,9 @@ type ledgerCount struct {
 	of   func(n *ledger.Counts) prometheus.Metric
 }
 
+// editDescs are the gauges about edits and corrections.
+type editDescs struct{ edited, open, asked *prometheus.Desc }
+
 // exceptionCount is one counter of exceptions.
 type exceptionCount struct {
 	desc *prometheus.Desc
@@ -174,7 +181,7 @@ type exceptionCount struct {
 }
 
 func newLedgerMetrics(f *flow.Flow, log *slog.Logger) *ledgerMetrics {
-	m := &ledgerMetrics{flow: f, ledger: f.Ledger(), log: log, took: describe(exceptionsTook), alerts: newAlertMetrics(), open: describe(exceptionsOpen), age: describe(exceptionsAge), steps: describe(stepsOpen)}
+	m := &ledgerMetrics{flow: f, ledger: f.Ledger(), log: log, took: describe(exceptionsTook), alerts: newAlertMetrics(), open: describe(exceptionsOpen), age: describe(exceptionsAge), steps: describe(stepsOpen), edits: editDescs{describe(eventsEdited), describe(differencesOpen), describe(correctionsOpen)}}
 	m.ends = []exceptionCount{
 		{describe(exceptionsRaised), func(n *ledger.ExceptionCount) int64 { return n.Opened }},
 		{describe(exceptionsHealed), func(n *ledger.ExceptionCount) int64 { return n.Healed }},
@@ -214,6 +221,9 @@ func (m *ledgerMetrics) Describe(to chan<- *prometheus.Desc) {
 	to <- m.steps
 	to <- m.took
 	m.alerts.describe(to)
+	to <- m.edits.edited
+	to <- m.edits.open
+	to <- m.edits.asked
 	for _, e := range m.ends {
 		to <- e.desc
 	}
@@ -231,6 +241,7 @@ func (m *ledgerMetrics) Collect(to chan<- prometheus.Metric) {
 	ctx := context.Background() //nolint:forbidigo // Prometheus hands none down; the ledger bounds its reads itself
 	m.collectSteps(ctx, to)
 	m.collectAlerts(ctx, to)
+	m.collectEdits(ctx, to)
 	for _, n := range m.ledger.ExceptionCounts() {
 		for _, e := range m.ends {
 			to <- total(e.desc, e.of(&n), n.Plant, n.Reason)
@@ -260,6 +271,29 @@ func (m *ledgerMetrics) collectSteps(ctx context.Context, to chan<- prometheus.M
 	}
 	for _, s := range steps {
 		to <- prometheus.MustNewConstMetric(m.steps, prometheus.GaugeValue, float64(s.Open), s.Plant, s.System, string(s.Status)) //nolint:forbidigo // Prometheus knows no other number
+	}
+}
+
+func (m *ledgerMetrics) collectEdits(ctx context.Context, to chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, n int64, plant, system string) {
+		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(n), plant, system) //nolint:forbidigo // Prometheus knows no other number
+	}
+	edited, err := m.ledger.CountEdited(ctx)
+	if err != nil {
+		m.log.WarnContext(ctx, "edits cannot be counted", slog.Any("error", err))
+		to <- prometheus.NewInvalidMetric(m.edits.edited, err)
+	}
+	for _, e := range edited {
+		gauge(m.edits.edited, e.Events, e.Plant, e.System)
+		gauge(m.edits.open, e.Open, e.Plant, e.System)
+	}
+	asked, err := m.ledger.OpenCorrections(ctx)
+	if err != nil {
+		m.log.WarnContext(ctx, "corrections cannot be counted", slog.Any("error", err))
+		to <- prometheus.NewInvalidMetric(m.edits.asked, err)
+	}
+	for _, c := range asked {
+		gauge(m.edits.asked, c.Open, c.Plant, c.System)
 	}
 }
 

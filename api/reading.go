@@ -74,8 +74,8 @@ func (a *API) visibleMessage(ctx context.Context, who caller, id string) (ledger
 }
 
 func (a *API) addRaw(ctx context.Context, who caller, id, plant string, v *MessageView) error {
-	if !mayReadRaw(who, plant) {
-		return forbidden("raw content needs the role quality or steward at its plant")
+	if err := who.Need(ledger.SeeRaw, plant); err != nil {
+		return err
 	}
 	m, err := a.ledger().Message(ctx, id, true)
 	if err != nil {

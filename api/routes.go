@@ -77,6 +77,7 @@ func (a *API) routes() {
 		"Keeps how far one of the caller's consumers has come."), a.acknowledge)
 	a.deskRoutes()
 	a.alertRoutes()
+	a.editRoutes()
 	read(a, get("/v1/exceptions", "list-exceptions", tagHeld, "What does not go on", "Exceptions about messages and commands, in the order in which they were raised."), a.exceptions)
 	read(a, get("/v1/commands/{command}", "get-command", tagHeld, "One command", "A step with every attempt at it and the system's own words."), a.command)
 	read(a, operation(http.MethodPost, "/v1/commands/{command}/resolve", "resolve-command", tagHeld, "Decide about a command that does not go on",

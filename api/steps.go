@@ -169,8 +169,21 @@ func (a *API) resolve(ctx context.Context, who caller, in *resolveIn) (StepView,
 	if err != nil {
 		return s, err
 	}
-	if !who.May(ledger.Operator, s.Plant) {
-		return s, forbidden("deciding about a command needs the role operator at its plant")
+	need := ledger.Settle
+	switch flow.How(in.Body.How) {
+	case flow.Resume:
+		need = ledger.Resume
+	case flow.Waive:
+		need = ledger.Waive
+	case flow.Done, flow.NotDone:
+	}
+	if err := who.Need(need, s.Plant); err != nil {
+		return s, err
+	}
+	if need == ledger.Waive {
+		if err := a.signs(ctx, who, &in.Asker); err != nil {
+			return s, err
+		}
 	}
 	err = a.flow.Resolve(ctx, flow.Resolution{Command: in.Command, By: who.Principal, How: flow.How(in.Body.How), Why: in.Body.Why, Documents: in.Body.Documents, Blamed: in.Body.Members})
 	if err != nil {

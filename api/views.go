@@ -181,6 +181,8 @@ type ActView struct {
 	Before map[string]string `json:"before,omitempty" doc:"Of an act at the desk: what was before"`
 	After  map[string]string `json:"after,omitempty" doc:"What is after it"`
 	Why    string            `json:"why,omitempty"`
+
+	Signatures []SignatureView `json:"signatures,omitempty" nullable:"false"`
 }
 
 // actView shows an act; what is structured in its detail is shown as such.
@@ -188,6 +190,9 @@ func actView(a *ledger.Act) ActView {
 	v := ActView{Plant: a.Plant, Principal: a.Principal, Act: a.Act, Subject: a.Subject, Detail: a.Detail, Recorded: utc(a.Recorded)}
 	if c, ok := ledger.ParseChange(a.Detail); ok {
 		v.Detail, v.Before, v.After, v.Why = "", c.Before, c.After, c.Why
+		for i := range c.Signatures {
+			v.Signatures = append(v.Signatures, signatureView(&c.Signatures[i]))
+		}
 	}
 	return v
 }
@@ -311,6 +316,9 @@ type CompletenessView struct {
 	Waived      []HeldCountView `json:"waived" nullable:"false" doc:"Messages that people gave up: they will not be counted"`
 	WaivedTotal int64           `json:"waived_total"`
 
+	Edited     int64 `json:"edited" doc:"Events that stand by content that people edited in the hub"`
+	EditedOpen int64 `json:"edited_open" doc:"Of them, those of which the source says otherwise"`
+
 	Statement string `json:"statement"`
 }
 
@@ -318,7 +326,7 @@ func productionView(p *report.Production) ProductionView {
 	v := ProductionView{By: string(p.By), Rows: figuresViews(p.Rows), Totals: figuresViews(p.Totals), Orders: p.Orders}
 	c := p.Completeness
 	v.Completeness = CompletenessView{
-		AsOf: c.AsOf, Positions: c.Positions, Recorded: utc(c.Recorded), Held: []HeldCountView{}, HeldTotal: c.HeldTotal, Assured: c.Assured, Statement: c.Statement,
+		AsOf: c.AsOf, Positions: c.Positions, Recorded: utc(c.Recorded), Held: []HeldCountView{}, HeldTotal: c.HeldTotal, Assured: c.Assured, Edited: c.Edited, EditedOpen: c.EditedOpen, Statement: c.Statement,
 	}
 	for _, h := range c.Held {
 		v.Completeness.Held = append(v.Completeness.Held, heldCountView(h))

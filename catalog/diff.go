@@ -121,6 +121,7 @@ func (c *DefinitionChange) compare(file string, was, is *document) {
 		delete(before, "schema")
 		delete(now, "schema")
 	}
+	c.Reasons = append(c.Reasons, editableDifferences(before, now)...)
 	c.Reasons = append(c.Reasons, differences(before, now)...)
 }
 

@@ -40,6 +40,7 @@ func (l *loader) mappings() {
 		l.mappedTypes(d, def)
 		l.mappedLists(d, d.root)
 		m.Mapping = compiled
+		l.editable(d, m)
 		l.catalog.mappings[messageName{m.System, def.Message}] = m
 	})
 }

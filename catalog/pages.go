@@ -265,6 +265,7 @@ func (c *Catalog) writeMappings(b *strings.Builder) {
 			rows = append(rows, []string{"`" + e.Slot + "`", fmt.Sprintf("[%s](events.md#%s)", e.Type, anchor(e.Type, e.Version)), e.When})
 		}
 		table(b, []string{"slot", "event", "where"}, rows)
+		writeEditable(b, def.Editable)
 		for _, e := range def.Events {
 			fmt.Fprintf(b, "\n`%s`:\n\n```coffee\n%s\n```\n", e.Slot, strings.TrimSpace(e.Map))
 		}

@@ -261,6 +261,9 @@ func (e *Event) CloudEvent() map[string]any {
 	if e.Disputed {
 		optional["disputed"] = "true"
 	}
+	if e.Edited {
+		optional["edited"] = "true"
+	}
 	for name, value := range optional {
 		if value != "" {
 			doc[name] = value

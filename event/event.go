@@ -39,6 +39,7 @@ type Event struct {
 	Relations []Relation
 	Facts     []Fact
 	Disputed  bool // a policy objects: recorded, counted apart, its steps withheld
+	Edited    bool // made of content that a person has edited in the hub
 
 	Message  string // id of the message that caused it
 	Mapping  string // "system/message", "" for an event sent as such

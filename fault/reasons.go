@@ -21,6 +21,7 @@ var (
 	NotFound        = &Reason{"not_found", Data, "nothing on record under this name", "Check the spelling; `gapless trace --help` shows the forms of names."}
 	InvalidRequest  = &Reason{"invalid_request", Data, "request is not valid", "Correct the named parameter."}
 	DecidedAlready  = &Reason{"decided_already", Business, "somebody has decided already", "Look at it again: its history says who decided what, and when."}
+	NotEditable     = &Reason{"not_editable", Business, "field cannot be edited in the hub", "Ask its source for a correction: gapless exceptions correct. Whoever keeps the mapping may declare a technical field under editable."}
 	Unavailable     = &Reason{"unavailable", Operations, "the ledger takes nothing at the moment", "Send again later; what was not acknowledged is not on record. The operator finds the cause in the hub's log and at /readyz."}
 )
 
@@ -81,26 +82,27 @@ var (
 
 // Steps: what stands between a decision and what a system has done.
 var (
-	SystemDown     = &Reason{"system_down", Operations, "system cannot be reached", "Nothing to do for the steps, they go on by themselves; see that the system comes back, or correct its address."}
-	AnswerLost     = &Reason{"answer_lost", Heals, "system's answer is not known", "Nothing to do, the system is asked what became of it before anything is sent again."}
-	AnswerUnread   = &Reason{"answer_unreadable", Operations, "system has answered what cannot be read", "Look at the answer that is kept with the attempt; correct the address or the answer rules of the connector."}
-	StepUndecided  = &Reason{"step_undecided", Operations, "nobody can tell whether the system has done it", "Look at the system for the document; state what you have found (`applied` with its number, or `absent`)."}
-	PartlyApplied  = &Reason{"partly_applied", Business, "system has done it in part", "Read which lines were refused and why; put that right at the system and resume the step: what is done already stays and is not done again."}
-	StepHeld       = &Reason{"step_held", Business, "plan does not say what to do now", "Read in the detail what has happened; do at the system what is right and waive the step with a reason, or let it go out after all by resuming it."}
-	StepOverdue    = &Reason{"step_overdue", Operations, "step was not done in time", "See in the trace what it waits for, a system or a person, and help it there. It goes on as if nothing were: it is done late, and this ends by itself."}
-	ExpectMissed   = &Reason{"expectation_missed", Operations, "what was to follow an event has not come in time", "Find out at whoever reports it why it is missing, and have it reported; it ends by itself when it comes, or when the event is reversed."}
-	NotSentInTime  = &Reason{"not_sent_in_time", Heals, "attempt's time had passed before it was sent", "Nothing to do, nothing was sent and the next attempt follows; where it comes often, the hub has too little to run on."}
-	NotSendable    = &Reason{"not_sendable", Definition, "request of the command cannot be sent", "Correct the mapping of the command or the connector of the system, and release it."}
-	ContentChanged = &Reason{"content_changed", Definition, "command went out before with other content", "Look at what changed between the two (a mapping, a cross-reference), find out at the system whether the first was done, and state it; the same key is never sent with other content."}
-	PlanChanged    = &Reason{"plan_changed", Definition, "plan was changed under steps that were performed", "Compare what was done with what the new plan asks for, and decide what to reverse or to keep."}
-	RoleUnresolved = &Reason{"role_unresolved", Definition, "no system has the role for this", "Name the system of the role for the plant in plants/ of the catalog, and release it."}
+	SystemDown        = &Reason{"system_down", Operations, "system cannot be reached", "Nothing to do for the steps, they go on by themselves; see that the system comes back, or correct its address."}
+	AnswerLost        = &Reason{"answer_lost", Heals, "system's answer is not known", "Nothing to do, the system is asked what became of it before anything is sent again."}
+	AnswerUnread      = &Reason{"answer_unreadable", Operations, "system has answered what cannot be read", "Look at the answer that is kept with the attempt; correct the address or the answer rules of the connector."}
+	StepUndecided     = &Reason{"step_undecided", Operations, "nobody can tell whether the system has done it", "Look at the system for the document; state what you have found (`applied` with its number, or `absent`)."}
+	PartlyApplied     = &Reason{"partly_applied", Business, "system has done it in part", "Read which lines were refused and why; put that right at the system and resume the step: what is done already stays and is not done again."}
+	StepHeld          = &Reason{"step_held", Business, "plan does not say what to do now", "Read in the detail what has happened; do at the system what is right and waive the step with a reason, or let it go out after all by resuming it."}
+	StepOverdue       = &Reason{"step_overdue", Operations, "step was not done in time", "See in the trace what it waits for, a system or a person, and help it there. It goes on as if nothing were: it is done late, and this ends by itself."}
+	ExpectMissed      = &Reason{"expectation_missed", Operations, "what was to follow an event has not come in time", "Find out at whoever reports it why it is missing, and have it reported; it ends by itself when it comes, or when the event is reversed."}
+	CorrectionOverdue = &Reason{"correction_overdue", Business, "correction was not made at the source in time", "Ask whoever was asked, or end the correction with a reason: gapless exceptions corrections. It ends by itself when the source sends another version of the message, or corrects or reverses it."}
+	NotSentInTime     = &Reason{"not_sent_in_time", Heals, "attempt's time had passed before it was sent", "Nothing to do, nothing was sent and the next attempt follows; where it comes often, the hub has too little to run on."}
+	NotSendable       = &Reason{"not_sendable", Definition, "request of the command cannot be sent", "Correct the mapping of the command or the connector of the system, and release it."}
+	ContentChanged    = &Reason{"content_changed", Definition, "command went out before with other content", "Look at what changed between the two (a mapping, a cross-reference), find out at the system whether the first was done, and state it; the same key is never sent with other content."}
+	PlanChanged       = &Reason{"plan_changed", Definition, "plan was changed under steps that were performed", "Compare what was done with what the new plan asks for, and decide what to reverse or to keep."}
+	RoleUnresolved    = &Reason{"role_unresolved", Definition, "no system has the role for this", "Name the system of the role for the plant in plants/ of the catalog, and release it."}
 )
 
 // Reasons is the closed list, in the order of the documentation.
 func Reasons() []*Reason {
 	return []*Reason{
 		Unauthenticated, Forbidden, ForeignSource, SystemUnknown, MessageUnknown, IDMissing, NotReadable,
-		TypeUnsupported, LimitExceeded, RateLimited, NotFound, InvalidRequest, DecidedAlready, Unavailable,
+		TypeUnsupported, LimitExceeded, RateLimited, NotFound, InvalidRequest, DecidedAlready, NotEditable, Unavailable,
 		AttributeInvalid, TypeUnknown, ContractBroken, MappingFailed, FieldMissing, RefInvalid, RefKindUnknown,
 		IdentifierUnknown, ReferenceMissing, PredecessorMissing, CodeUnknown,
 		QuantityInvalid, QuantityInexact, QuantityNegative, UnitUnknown, UnitDeleted, UnitDimension, UnitNoFactor,
@@ -108,7 +110,7 @@ func Reasons() []*Reason {
 		TransitionInvalid, OpenHold, PolicyForbids, PolicyDisputes, PolicyFailed, PoisonedMessage,
 		PeriodClosed, AccountingClosed, StockInsufficient, LotMissing, LotExpired, MasterDataMissing, UnitRefused, PrecisionRefused,
 		AccessDenied, RecordLocked, ChangedMeanwhile, WrongState, SessionExpired, CredentialsRefused, UnclassifiedRefusal,
-		SystemDown, AnswerLost, AnswerUnread, StepUndecided, PartlyApplied, StepHeld, StepOverdue, ExpectMissed, NotSentInTime, NotSendable, ContentChanged, PlanChanged, RoleUnresolved,
+		SystemDown, AnswerLost, AnswerUnread, StepUndecided, PartlyApplied, StepHeld, StepOverdue, ExpectMissed, CorrectionOverdue, NotSentInTime, NotSendable, ContentChanged, PlanChanged, RoleUnresolved,
 	}
 }
 

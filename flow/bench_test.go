@@ -207,9 +207,9 @@ func BenchmarkHeal(b *testing.B) {
 		b.Run(fmt.Sprintf("beside %d times as many", beside), func(b *testing.B) {
 			onEachDatabase(b, func(b *testing.B, dsn string) {
 				h := hubOn(b, flow.Config{Catalog: company(b, nil), Ledger: ledger.Config{Database: dsn, Clock: time.Now}})
-				weighed(b, h, "NEW", b.N)
+				weighedOf(b, h, "NEW", b.N)
 				for i := range beside {
-					weighed(b, h, fmt.Sprint("OTHER", i), b.N)
+					weighedOf(b, h, fmt.Sprint("OTHER", i), b.N)
 				}
 				b.ResetTimer()
 				if _, err := h.take(events(b, key("erp"), material("m", "NEW", "material/M-7", ""))); err != nil {
@@ -228,8 +228,8 @@ func BenchmarkHeal(b *testing.B) {
 	}
 }
 
-// weighed takes in so many messages of an item that nobody knows yet.
-func weighed(b *testing.B, h *hub, item string, n int) {
+// weighedOf takes in so many messages of an item that nobody knows yet.
+func weighedOf(b *testing.B, h *hub, item string, n int) {
 	b.Helper()
 	for from := 0; from < n; from += 200 {
 		var all []string

@@ -29,6 +29,9 @@ func Decide(cat *catalog.Catalog, w *ledger.Working, e *ledger.Entry) ledger.Dec
 	d := &decision{cat: cat, w: w, e: e, objects: map[event.Ref]ledger.Object{}}
 	key := e.Message.Key()
 	d.known, d.seen = w.Inbox[key]
+	if e.Edit != nil && !d.editable() {
+		return ledger.Decision{Outcome: ledger.Duplicate, Version: d.known.Version}
+	}
 	if repeated, answer := d.repetition(key); repeated {
 		return answer
 	}
@@ -90,9 +93,13 @@ func (d *decision) repetition(key string) (bool, ledger.Decision) {
 
 // restates tells whether the entry may take the place of the known version. Where
 // nothing of that is on record and its content is at fault, the remedy is to send
-// it again corrected, under the same id.
+// it again corrected, under the same id. What was edited here, or asked to be
+// corrected, the source may always restate.
 func (d *decision) restates() bool {
-	if d.e.Message.Digest == d.known.Digest || d.e.Restates {
+	if d.e.Message.Digest == d.known.Digest || d.e.Restates || d.e.Edit != nil || d.known.Edit != nil {
+		return true
+	}
+	if _, asked := d.w.Asked[d.e.Message.Key()]; asked {
 		return true
 	}
 	if !d.known.Held || d.known.Effective > 0 {
@@ -149,6 +156,9 @@ func (d *decision) next() int {
 func (d *decision) hold(f *fault.Fault, waits []string) ledger.Decision {
 	if f.Reason.Class == fault.Heals && d.e.Attempt == 0 && slices.ContainsFunc(waits, func(w string) bool { return d.w.Satisfied[w] }) {
 		return ledger.Decision{Outcome: ledger.Again}
+	}
+	if d.e.Edit != nil { // it goes on record as a whole, or not at all
+		return ledger.Decision{Outcome: ledger.Refused, Fault: f}
 	}
 	version, keep := d.version()
 	same := !keep && d.known.Held && d.known.Exception == ledger.ExceptionText(f)
@@ -253,7 +263,7 @@ func (d *decision) gone(key string, stated map[string]bool) ([]ledger.Draft, *fa
 		}
 		r := before.Draft
 		r.Statement, r.Change, r.Facts, r.Verdicts = before.Statement+1, event.Reversal, nil, nil
-		r.Mapping, r.Revision = d.e.Mapping, d.e.Revision
+		r.Mapping, r.Revision, r.Edited = d.e.Mapping, d.e.Revision, d.e.Edit != nil
 		drafts = append(drafts, r)
 	}
 	return drafts, nil
@@ -289,7 +299,7 @@ func (d *decision) amend(draft *ledger.Draft) (*fault.Fault, []string) {
 		own := *draft
 		*draft = before.Draft
 		draft.Change, draft.Facts, draft.Verdicts, draft.Amends = event.Reversal, nil, nil, own.Amends
-		draft.Mapping, draft.Revision = own.Mapping, own.Revision
+		draft.Mapping, draft.Revision, draft.Edited = own.Mapping, own.Revision, own.Edited
 		draft.Correlation, draft.Causation = cmp.Or(own.Correlation, before.Correlation), cmp.Or(own.Causation, before.Causation)
 		return nil, nil
 	}
@@ -447,4 +457,14 @@ func (d *decision) record(drafts []ledger.Draft) ledger.Decision {
 		}
 	}
 	return ledger.Decision{Outcome: outcome, Version: version, Keep: keep, Drafts: drafts, Objects: d.objects}
+}
+
+// editable tells whether the message stands as it did when a person looked at it to edit
+// it: held, in the version that was edited. Of two who edit at once the first one counts.
+func (d *decision) editable() bool {
+	edit := d.e.Edit
+	if edit.ID != "" && !d.w.Proposed[edit.ID] {
+		return false
+	}
+	return d.known.Held && !d.known.Waived && d.known.Version == edit.Original
 }

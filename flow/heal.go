@@ -148,7 +148,8 @@ func (f *Flow) retry(ctx context.Context, key, by string) (Answer, error) {
 	return f.one(ctx, a)
 }
 
-// kept is the newest version of a message as it was kept, and whether it is held.
+// kept is the content that a message stands by, and whether it is held: its newest version
+// as it was kept, which is the edited one where its content was edited here.
 func (f *Flow) kept(ctx context.Context, key string) (a arrival, held bool, err error) {
 	stored, err := f.ledger.Newest(ctx, key)
 	if err != nil {

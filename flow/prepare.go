@@ -62,7 +62,7 @@ func (f *Flow) prepare(ctx context.Context, a arrival, attempt int) (*ledger.Ent
 func (f *Flow) preparation(ctx context.Context, a arrival, attempt int) (*preparation, error) {
 	cat := f.Catalog()
 	p := &preparation{flow: f, cat: cat, ctx: ctx, a: &a, e: newEntry(cat)}
-	p.e.Attempt, p.e.By, p.e.Bulk = attempt, a.by, a.bulk
+	p.e.Attempt, p.e.By, p.e.Bulk, p.e.Edit = attempt, a.by, a.bulk, a.edit
 	outputs, failed := p.outputs()
 	p.e.Message = a.Message
 	if failed == nil && len(p.e.Settlements) > 0 {
@@ -228,6 +228,7 @@ func (p *preparation) draft(o *output) *fault.Fault {
 	d := ledger.Draft{Amends: o.Amends}
 	d.Change, d.Type, d.Version, d.System, d.Plant = o.Change, contract.Type, contract.Version, p.a.System, p.a.Plant
 	d.Identity, d.Slot, d.Occurred, d.Sequence = o.Identity, o.Slot, o.Occurred, o.Sequence
+	d.Edited = p.a.Channel == ledger.EditChannel
 	d.Correlation, d.Causation, d.Mapping, d.Revision = o.Correlation, o.Causation, p.e.Mapping, p.e.Revision
 	d.Key = event.Identity(d.System, d.Type, d.Identity, d.Slot)
 	p.failing, p.terms = &d, contract

@@ -112,16 +112,25 @@ func (f *Flow) late(ctx context.Context, t *ledger.Timer) (ledger.Late, error) {
 	cat := f.Catalog()
 	due := t.Due.Format(time.RFC3339)
 	var x *fault.Fault
+	system := ""
 	var promised catalog.SLA // of the reaction or the expectation itself
 	refs := []event.Ref{t.Object()}
-	if t.Kind == ledger.StepTimer {
+	switch t.Kind {
+	case ledger.StepTimer:
 		step, err := f.ledger.Step(ctx, t.About)
 		if err != nil && !errors.Is(err, fault.NotFound) { // where it is gone verify tells so; here it must not stop the others
 			return ledger.Late{}, fmt.Errorf("flow.time: %w", err)
 		}
 		promised, refs = reactionSLA(cat, t.Transaction, step.Reaction, t.Plant), refsOfStep(&step)
 		x = fault.New("flow.time", fault.StepOverdue, "", "%s of %s was to be done until %s, and is %s", step.Command, step.Reaction, due, step.Status)
-	} else {
+	case ledger.CorrectionTimer:
+		asked, err := f.ledger.Correction(ctx, t.About)
+		if err != nil && !errors.Is(err, fault.NotFound) {
+			return ledger.Late{}, fmt.Errorf("flow.time: %w", err)
+		}
+		system = asked.System
+		x = fault.New("flow.time", fault.CorrectionOverdue, "", "asked of %s until %s about message %s: %s", asked.AskedOf, due, asked.MessageID(), asked.What)
+	default:
 		promised = expectationSLA(cat, t.Transaction, t.Name, t.Plant, 0)
 		x = fault.New("flow.time", fault.ExpectMissed, "", "%s was expected until %s, after event %s", t.Name, due, t.Cause)
 	}
@@ -131,7 +140,7 @@ func (f *Flow) late(ctx context.Context, t *ledger.Timer) (ledger.Late, error) {
 		return ledger.Late{}, err
 	}
 	owner, terms := cared(cat, x.Reason, t.Plant, groups)
-	return ledger.Late{Timer: *t, Fault: x, Owner: owner, Terms: lateTerms(cat, t, &promised, terms)}, nil
+	return ledger.Late{Timer: *t, Fault: x, System: system, Owner: owner, Terms: lateTerms(cat, t, &promised, terms)}, nil
 }
 
 // windowEntry is the message that tells that the time of a bundle is over. It is an

@@ -54,8 +54,9 @@ type transaction struct {
 
 	following  following
 	awaited    awaited
-	endedSteps []ended                // steps whose exceptions this commit resolves
-	noted      []raisedAbout          // what the exceptions that it raises are found by
+	endedSteps []ended       // steps whose exceptions this commit resolves
+	noted      []raisedAbout // what the exceptions that it raises are found by
+	edits      edits
 	turns      map[BulkPlace]bulkTurn // members of bulk work that may have their turn
 	told       [][]any                // rows of members, with what became of them
 	counts     map[exceptionKey]*ExceptionCount
@@ -76,7 +77,7 @@ type ended struct {
 var writeOrder = [...]*table{
 	messagesTable, contentsTable, inboxTable, eventsTable, eventKeysTable, objectEventsTable, objectsTable, relationsTable,
 	factsTable, referenceTable, crossReferencesTable, transactionsTable, expectationsTable, timersTable, momentsTable, passedTable, stepsTable, stepMembersTable, commandKeysTable, attemptsTable,
-	documentsTable, sightingsTable, exceptionsTable, waitsTable, actsTable, auditTable, feedsTable, commitsTable,
+	documentsTable, sightingsTable, editsTable, exceptionsTable, waitsTable, actsTable, auditTable, feedsTable, commitsTable,
 }
 
 // try runs one database transaction: lock the feeds, load what is touched, decide
@@ -305,7 +306,10 @@ func (t *transaction) apply(e *Entry, key string, d *Decision) (Result, error) {
 		t.awaited.end(WindowTimer, windowKey(w.Transaction, w.Bundle))
 	}
 	result := Result{Outcome: d.Outcome, Message: m.StatementID(), Plant: m.Plant, Fault: d.Fault, Recorded: known.Recorded}
-	if d.Outcome == Duplicate || d.Outcome == Again || d.Same {
+	if d.Outcome == Duplicate {
+		t.agree(f, e, m)
+	}
+	if d.Outcome == Duplicate || d.Outcome == Again || d.Outcome == Refused || d.Same {
 		result.Events, result.Position = t.standing(m.Key())
 		return result, nil
 	}
@@ -333,6 +337,12 @@ func (t *transaction) apply(e *Entry, key string, d *Decision) (Result, error) {
 		t.sight(e, key, recorded)
 	}
 	t.settleInbox(f, e, d, m, known, recorded)
+	t.answers(f, e, d, m)
+	if e.Edit != nil {
+		if err := t.edit(f, m, e.Edit); err != nil {
+			return Result{}, err
+		}
+	}
 	result.Events, result.Position = t.standing(m.Key())
 	return result, nil
 }
@@ -413,6 +423,12 @@ func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *keyed, know
 			now.Exception = ExceptionText(d.Fault)
 		} else {
 			now.Effective = m.Version
+			if known.Effective != m.Version {
+				t.spoken(f, e, m, known.Edit, len(d.Drafts))
+			}
+		}
+		if now.Effective == known.Effective {
+			now.Edit = known.Edit
 		}
 	}
 	now.events = t.w.ByMessage[key]
@@ -423,6 +439,8 @@ func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *keyed, know
 		delete(t.waits, id)
 		switch {
 		case known.Waived: // its exception has ended, and stays as a person decided
+		case e.Edit != nil:
+			t.resolve(f, m, e.by(), known.Version, "its content was edited: "+m.StatementID())
 		case m.Version != known.Version:
 			t.resolve(f, m, e.by(), known.Version, "a later version of the message replaces it")
 		case d.Outcome != Held:
@@ -582,7 +600,7 @@ func (t *transaction) write(ctx context.Context) error {
 	if err := t.insertAll(ctx, writeOrder[:], t.rows); err != nil {
 		return err
 	}
-	if err := errors.Join(t.writeNoted(ctx), t.writeTold(ctx)); err != nil {
+	if err := errors.Join(t.writeNoted(ctx), t.writeTold(ctx), t.writeEdits(ctx)); err != nil {
 		return err
 	}
 	return errors.Join(t.writeFollowing(ctx), t.handOn(ctx), t.dropMoments(ctx))

@@ -567,18 +567,18 @@ func (l *Ledger) DeskOf(ctx context.Context, id string) (DeskException, error) {
 
 // ActsOnException are the acts on an exception and on those about the same thing
 // before and after it, oldest first: nothing that was said is lost when it is raised
-// anew.
+// anew. Of a message they are those on all its versions, edited ones too.
 func (l *Ledger) ActsOnException(ctx context.Context, x *Exception) ([]Act, error) {
 	if x.Message == "" {
 		return l.ActsOn(ctx, subjectOf(x))
 	}
-	versions, err := l.ExceptionsOf(ctx, x.key)
+	versions, err := l.Versions(ctx, x.key)
 	if err != nil {
 		return nil, err
 	}
 	var all []Act
 	for i := range versions {
-		acts, err := l.ActsOn(ctx, subjectOf(&versions[i]))
+		acts, err := l.ActsOn(ctx, versions[i].StatementID())
 		if err != nil {
 			return nil, err
 		}

@@ -27,6 +27,8 @@ type Change struct {
 	Before map[string]string `json:"before,omitempty"`
 	After  map[string]string `json:"after,omitempty"`
 	Why    string            `json:"why,omitempty"`
+
+	Signatures []Signature `json:"signatures,omitempty"` // where it was signed
 }
 
 // ParseChange reads the detail of an act; ok is false where it is not of the desk.
@@ -127,14 +129,11 @@ func (l *Ledger) decide(ctx context.Context, by, id string, a deskAct) error {
 	}
 	var now standing
 	err = l.actTelling(ctx, Act{Plant: x.Plant, Principal: by, Act: a.name, Subject: subjectOf(&x.Exception)}, func(ctx context.Context, s *session, at time.Time) (string, error) {
-		err := s.each(ctx, "select "+standingColumns+deskFrom+" where x.message = $1 and x.version = $2", []any{x.key, int64(x.version)}, func(r Row) (err error) {
-			now, err = scanStanding(r)
-			return err
-		})
+		before, err := s.standing(ctx, &x.Exception)
 		if err != nil {
 			return "", err
 		}
-		before := now
+		now = before
 		detail, err := a.about(&now, at)
 		if err != nil {
 			return "", err
@@ -145,6 +144,15 @@ func (l *Ledger) decide(ctx context.Context, by, id string, a deskAct) error {
 		l.countWaived(x.Plant, []standing{now})
 	}
 	return err
+}
+
+// standing is how an exception stands inside a commit.
+func (s *session) standing(ctx context.Context, x *Exception) (now standing, err error) {
+	err = s.each(ctx, "select "+standingColumns+deskFrom+" where x.message = $1 and x.version = $2", []any{x.key, int64(x.version)}, func(r Row) (err error) {
+		now, err = scanStanding(r)
+		return err
+	})
+	return now, err
 }
 
 // actTelling is act for a write whose detail is known only once it is done.

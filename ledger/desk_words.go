@@ -27,6 +27,8 @@ func (g *Group) Effect() string {
 		}
 	case g.About == aboutDeadline:
 		parts[0] = fmt.Sprintf("%s late for %s", g.Name, counted(g.Objects))
+	case g.Reason == fault.CorrectionOverdue.Code:
+		parts[0] = several(g.Count, "correction") + " of " + g.Name + " awaited"
 	case g.About == aboutExpectation:
 		parts[0] = fmt.Sprintf("%s awaited for %s", g.Name, counted(g.Objects))
 	case len(g.Objects) == 0:

@@ -48,6 +48,9 @@ type Entry struct {
 	// where its source sends it.
 	By   string
 	Bulk *BulkPlace // set where it is a member of bulk work
+	// Edit is set where a person has edited the content: it goes on record as a whole, or
+	// is Refused. With an ID it was proposed, and a second person has signed.
+	Edit *Edit
 }
 
 // A Refold moves a transaction to another version of its plan. The Working tells the
@@ -179,6 +182,8 @@ type Working struct {
 	ByMessage  map[string][]string       // message key -> event keys whose newest statement it made
 	Objects    map[event.Ref]Object      // absent = no state yet
 	Satisfied  map[string]bool           // of the waits that entries and drafts name: already on record
+	Proposed   map[string]bool           // ids of edits that the entries sign, as long as they are proposed
+	Asked      map[string]Correction     // open corrections by message key
 	Now        time.Time                 // the commit's time
 	Last       int64                     // position of the last event of the plant's feed
 
@@ -196,6 +201,7 @@ type Working struct {
 func newWorking() *Working {
 	return &Working{
 		Inbox: map[string]Inbox{}, Versions: map[string]map[string]int{}, Statements: map[string]Statement{},
+		Proposed: map[string]bool{}, Asked: map[string]Correction{},
 		ByMessage: map[string][]string{}, Objects: map[event.Ref]Object{}, Satisfied: map[string]bool{},
 		Transactions: map[string]Transaction{}, Steps: map[string]Step{}, reached: newReached(), sightings: newSightings(), timers: map[string]Timer{}, attempts: map[string][]Attempt{}, due: map[string]int64{},
 	}
@@ -209,9 +215,10 @@ type Inbox struct {
 	Digest    string // of the content of Version
 	Conflict  string // digest of the last content that was refused as a conflict
 	Recorded  time.Time
-	Exception string   // while Held: why, as ExceptionText gives it
-	Waived    bool     // while Held: a person has given this content up
-	events    []string // keys of the statements that it made; some may be of another message by now
+	Exception string        // while Held: why, as ExceptionText gives it
+	Waived    bool          // while Held: a person has given this content up
+	Edit      *EditStanding // set where the content of Effective was edited
+	events    []string      // keys of the statements that it made; some may be of another message by now
 }
 
 // ExceptionText is what two exceptions share that say the same.
@@ -276,6 +283,7 @@ const (
 	Corrected Outcome = "corrected" // it restated what was on record; the difference is on record
 	Duplicate Outcome = "duplicate" // known; nothing changed
 	Held      Outcome = "held"      // kept as it came; an exception says why it does not go on
+	Refused   Outcome = "refused"   // edited content that does not go on either; nothing was written
 )
 
 // Three decisions are never an answer to a sender.

@@ -28,11 +28,13 @@ const (
 //
 //	role      may                                                    includes
 //	viewer    see messages' facts, events, exceptions and reports
-//	operator  resume, assign and comment what is held, replay        viewer
-//	quality   take and sign quality decisions on what is held        viewer
+//	operator  decide about what does not go on, replay               viewer
+//	quality   the same but replay, and see raw content               viewer
 //	steward   master data, cross-references, code lists, mappings    operator, viewer
 //	approver  approve what another one prepared: releases, waivers   viewer
 //	admin     keys, accounts and roles                               viewer
+//
+// What exactly, Permissions says.
 //
 // An admin has none of the business roles by being one: who hands out a role has
 // to hand it to himself first, and that is on record.

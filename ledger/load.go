@@ -72,7 +72,7 @@ func (t *transaction) load(ctx context.Context) (*Working, error) {
 	t.w = newWorking()
 	t.w.Now = fromMicros(t.now)
 	steps := []func(context.Context, *touched) error{
-		t.loadReached, t.lockKeys, t.loadInbox, t.loadExceptions, t.loadVersions, t.loadStatements, t.completeStatements, t.loadReachedBefore, t.loadObjects, t.loadHistories, t.loadSatisfied, t.loadSightings, t.loadFollowing, t.loadBulk,
+		t.loadReached, t.lockKeys, t.loadInbox, t.loadEdits, t.loadExceptions, t.loadVersions, t.loadStatements, t.completeStatements, t.loadReachedBefore, t.loadObjects, t.loadHistories, t.loadSatisfied, t.loadSightings, t.loadFollowing, t.loadBulk,
 	}
 	for _, step := range steps {
 		if err := step(ctx, &s); err != nil {

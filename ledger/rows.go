@@ -18,6 +18,7 @@ type derived struct {
 	Folds     []event.Ref      `json:"folds,omitempty"`
 	Relations []event.Relation `json:"relations,omitempty"`
 	Verdicts  []Verdict        `json:"verdicts,omitempty"`
+	Edited    bool             `json:"edited,omitempty"`
 }
 
 // eventRow is a draft with its place in the feed as a row of events.
@@ -26,7 +27,7 @@ func eventRow(d *Draft, previous, link int64) ([]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ledger.eventRow: data: %w", err)
 	}
-	more := derived{Refs: d.Refs, Relations: d.Relations, Verdicts: d.Verdicts}
+	more := derived{Refs: d.Refs, Relations: d.Relations, Verdicts: d.Verdicts, Edited: d.Edited}
 	for _, f := range d.Folds {
 		more.Folds = append(more.Folds, f.Ref)
 	}
@@ -135,7 +136,7 @@ func scanEvent(r Row, more ...any) (Draft, error) {
 	if err := json.Unmarshal(rest, &more2); err != nil {
 		return Draft{}, unreadableError{d.ID(), "derived", err}
 	}
-	d.Refs, d.Relations, d.Verdicts = more2.Refs, more2.Relations, more2.Verdicts
+	d.Refs, d.Relations, d.Verdicts, d.Edited = more2.Refs, more2.Relations, more2.Verdicts, more2.Edited
 	for _, ref := range more2.Folds {
 		d.Folds = append(d.Folds, Fold{Ref: ref})
 	}

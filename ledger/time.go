@@ -21,6 +21,7 @@ const (
 	StepTimer        TimerKind = "step"        // a step is to be settled
 	ExpectationTimer TimerKind = "expectation" // what is expected is to come
 	WindowTimer      TimerKind = "window"      // a bundle of events is closed
+	CorrectionTimer  TimerKind = "correction"  // a source is to correct what it sent
 )
 
 // A Timer is a time at which something is due that has not come. It is a row that
@@ -28,9 +29,9 @@ const (
 // who finds one missing has nothing to do.
 type Timer struct {
 	Kind        TimerKind
-	About       string // key of the command, of the expectation, or of the window
+	About       string // key of the command, of the expectation, of the window, or of the correction
 	Transaction string
-	Name        string // of the expectation, or of the bundle
+	Name        string // of the expectation, of the bundle, or of the message to be corrected
 	Cause       string // statement after which something is expected
 	Plant       string
 	Due         time.Time
@@ -44,9 +45,10 @@ func (t *Timer) id() string { return string(t.Kind) + " " + t.About }
 // A Late is a timer whose time has passed, with what is raised because of it.
 type Late struct {
 	Timer
-	Fault *fault.Fault
-	Owner string
-	Terms Terms // of the exception, from when it is raised
+	Fault  *fault.Fault
+	System string // whose correction it is
+	Owner  string
+	Terms  Terms // of the exception, from when it is raised
 }
 
 // A Window is the time of a bundle that a plan gathers.
@@ -100,6 +102,10 @@ func (l *Ledger) Windows(ctx context.Context, transaction string) ([]Timer, erro
 		return err
 	})
 	return all, err
+}
+
+func (t *Timer) row() []any {
+	return []any{string(t.Kind), t.About, t.Transaction, t.Name, t.Cause, t.Plant, micros(t.Due)}
 }
 
 const timerColumns = "kind, about, transaction_id, name, cause, plant, due"
@@ -212,7 +218,10 @@ func (t *transaction) raiseLate(f *feed, node string, x *Late) {
 		return
 	}
 	t.awaited.end(timer.Kind, timer.About)
-	about, system, name := aboutExpectation, "", x.Name
+	about, system, name := aboutExpectation, x.System, x.Name
+	if x.Kind == CorrectionTimer {
+		t.edits.late = append(t.edits.late, x.About)
+	}
 	if x.Kind == StepTimer {
 		s := t.w.Steps[x.About]
 		about, system, name = aboutDeadline, s.System, s.Command
@@ -283,7 +292,7 @@ func (t *transaction) writeTimers(ctx context.Context) error {
 	for _, id := range sortedKeys(t.awaited.timers) {
 		kind, about, _ := strings.Cut(id, " ")
 		if x := t.awaited.timers[id]; x != nil {
-			t.add(timersTable, []any{string(x.Kind), x.About, x.Transaction, x.Name, x.Cause, x.Plant, micros(x.Due)})
+			t.add(timersTable, x.row())
 		} else {
 			ended[TimerKind(kind)] = append(ended[TimerKind(kind)], about)
 		}

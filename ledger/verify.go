@@ -87,6 +87,7 @@ const (
 	checkSteps
 	checkReactions
 	checkTimers
+	checkEdits
 	checkCount
 )
 
@@ -108,6 +109,7 @@ func newChecks() [checkCount]CheckResult {
 		checkSteps:       {Name: "steps and lanes", Promise: 18},
 		checkReactions:   {Name: "reactions", Promise: 21},
 		checkTimers:      {Name: "times awaited", Promise: 22},
+		checkEdits:       {Name: "edits", Promise: 25},
 	}
 }
 
@@ -141,7 +143,7 @@ func (l *Ledger) Verify(ctx context.Context, o VerifyOptions) (VerifyReport, err
 	v := &verification{ledger: l, options: o, feeds: map[string]*feed{}, checks: newChecks(), messagesOf: map[string][]place{}}
 	steps := []func(context.Context) error{
 		v.begin, v.verifyFeeds, v.verifyEnds, v.verifyStatements, v.verifyHistories, v.verifyRelations, v.verifyInbox,
-		v.verifyExceptions, v.verifyWaits, v.verifyMasterData, v.verifyContents, v.verifyStrayContents, v.verifyObjects, v.verifySteps, v.verifyLanes, v.verifyReactions, v.verifyTimes, v.verifyAgainst,
+		v.verifyExceptions, v.verifyWaits, v.verifyMasterData, v.verifyContents, v.verifyStrayContents, v.verifyObjects, v.verifySteps, v.verifyLanes, v.verifyReactions, v.verifyTimes, v.verifyEdits, v.verifyAgainst,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

@@ -139,6 +139,15 @@ func fill(t testing.TB, l *Ledger) {
 	if err := l.Release(t.Context(), "anna", "r1", []byte("archive")); err != nil { // of no plant
 		t.Fatal(err)
 	}
+	record(t, l, unreadable(t, "graz", "edited"))
+	record(t, l, edited(t, "graz", "edited", 1))
+	asked := said(t, "graz", "asked", "1")
+	record(t, l, asked)
+	if _, err := l.AskCorrection(t.Context(), Correction{
+		Message: asked.Message.Key(), Version: 1, Plant: "graz", System: "mes", Name: "shift-report", SourceID: "asked", What: "the lot", AskedOf: "mes", AskedBy: "quinn", Due: l.Now().Add(time.Hour),
+	}); err != nil {
+		t.Fatal(err)
+	}
 	record(t, l, said(t, "graz", "followed-1", "1"))
 	due, err := l.Due(t.Context(), "graz", "erp", 10)
 	if err != nil || len(due) != 1 || due[0].Event.Key == "" {
@@ -148,6 +157,19 @@ func fill(t testing.TB, l *Ledger) {
 	if err != nil || !begun[0].OK {
 		t.Fatalf("begun: %+v, %v", begun, err)
 	}
+}
+
+// edited is a message that was edited in a field of the record, by two people.
+func edited(t testing.TB, plant, id string, original int) *Entry {
+	t.Helper()
+	e := said(t, plant, id, "2")
+	e.Message.Channel, e.Message.Principal, e.By = EditChannel, "alma", "alma"
+	e.Edit = &Edit{
+		Original: original, Plant: plant, System: "mes", Name: "shift-report", SourceID: id, Why: "read at the scale", Digest: "d",
+		Changes: []FieldChange{{Field: "lot", Before: "4711", After: "4712", Role: Quality, Second: Approver}},
+		Author:  Signature{By: "quinn", Roles: []string{Quality}, Meaning: MeaningEdited, Digest: "d", At: base}, Second: &Signature{By: "alma", Roles: []string{Approver}, Meaning: MeaningChecked, Digest: "d"},
+	}
+	return e
 }
 
 func TestVerifyFindsNothingInALedgerThatWasLeftAlone(t *testing.T) {
@@ -190,7 +212,7 @@ func TestVerifyFindsNothingInALedgerThatWasLeftAlone(t *testing.T) {
 				t.Errorf("%s: %s", c.Name, f)
 			}
 		}
-		for _, n := range []int{2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 18, 21} {
+		for _, n := range []int{2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 18, 21, 22, 25} {
 			if !promises[n] {
 				t.Errorf("no check is about promise %d", n)
 			}
@@ -324,6 +346,8 @@ var guarded = []struct {
 	{"relations", []string{"from_ref", "kind", "to_ref", "key", "position"}, []string{"from_ref", "kind", "to_ref", "key", "plant", "position"}, "position = 3"},
 	{"objects", []string{"ref"}, []string{"ref", "kind", "state", "ordering"}, "ref = 'lot/M-1/shift-3'"},
 	{"reference", []string{"ref", "plant", "valid_from", "recorded"}, []string{"event"}, "ref = 'material/M-7'"},
+	{"edits", []string{"id"}, []string{"message", "original", "version", "changes", "why", "digest", "author", "second"}, "version > 0"},
+	{"corrections", []string{"id"}, []string{"id", "state", "due"}, "state = 'open'"},
 	{"cross_references", []string{"system", "kind", "id", "valid_from", "recorded"}, []string{"event"}, "kind = 'material'"},
 }
 

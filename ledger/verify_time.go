@@ -133,6 +133,7 @@ func (v *verification) verifyTimers(ctx context.Context) error {
 			"(select s.deadline from command_keys k join steps s on s.key = k.key and s.recorded = k.recorded where t.kind = 'step' and k.key = t.about)",
 			"(select e.due from expectations e where t.kind = 'expectation' and e.transaction_id = t.transaction_id and e.name = t.name and e.cause = t.cause)",
 			"x.state",
+			"(select c.due from corrections c where t.kind = 'correction' and c.id = t.about and c.state = 'open')",
 		},
 		from: "timers t left join transactions x on x.id = t.transaction_id", key: []any{"", ""}, limit: 1000,
 	}
@@ -147,6 +148,8 @@ func (v *verification) verifyTimers(ctx context.Context) error {
 				c.find("timer of window %s: the bundle is not open", about)
 			case kind == StepTimer && (x.absent(6) || x.number(6) != x.number(5)):
 				c.find("timer of command %s: no step has that deadline", about)
+			case kind == CorrectionTimer && (x.absent(9) || x.number(9) != x.number(5)):
+				c.find("timer of correction %s: none is open until then", about)
 			case kind == ExpectationTimer && (x.absent(7) || x.number(7) != x.number(5)):
 				c.find("timer of %s of transaction %s: nothing is expected until then", x.text(3), x.text(2))
 			}

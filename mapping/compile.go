@@ -27,6 +27,7 @@ func Compile(def Definition, env Environment) (*Mapping, error) {
 	m := &Mapping{def: def}
 	c.head(m)
 	c.identity(m)
+	c.editable(m)
 	c.lookups(m)
 	for i := range def.Events {
 		m.outputs = append(m.outputs, c.output(def, i))

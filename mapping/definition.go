@@ -20,6 +20,7 @@ type Definition struct {
 	Identity  []string                    `yaml:"identity"`  // fields, "a.b" for nested ones; "?a" may be absent
 	OnChange  OnChange                    `yaml:"on-change"` // "" is conflict
 	Volatile  []string                    `yaml:"volatile"`  // fields that say nothing about the content
+	Editable  []EditableField             `yaml:"editable"`  // what a person may put right in the hub; nothing else
 	Lookups   map[string]LookupDefinition `yaml:"lookups"`
 	Occurred  OccurredDefinition          `yaml:"occurred"` // for every output that has none of its own
 	Echo      EchoDefinition              `yaml:"echo"`
@@ -35,6 +36,14 @@ const (
 	Correction OnChange = "correction" // restates the events of the message before
 	Conflict   OnChange = "conflict"   // an exception
 )
+
+// An EditableField is a field of a message that a person may put right in the hub while
+// the message is held.
+type EditableField struct {
+	Field  string `yaml:"field"`  // as in Identity: "unit", "header.unit"; with * for every item of a list: "lines.*.unit"
+	Role   string `yaml:"role"`   // who may edit it, one of EditRoles
+	Second string `yaml:"second"` // role of a second person who has to sign; required for a field of the record
+}
 
 // An EchoDefinition says how a record shows that it is about what the hub itself
 // asked for: the system tells what it did for a command. Such a record settles the

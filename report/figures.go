@@ -72,6 +72,9 @@ type Completeness struct {
 	Waived      []ledger.HeldCount `json:"waived"` // messages that people gave up: they will not be counted
 	WaivedTotal int64              `json:"waived_total"`
 
+	Edited     int64 `json:"edited"`      // events that stand by content that people edited in the hub, at the time of asking
+	EditedOpen int64 `json:"edited_open"` // of them, those of which the source says otherwise
+
 	Assured   bool   `json:"assured"` // a source says that everything before a time was sent
 	Statement string `json:"statement"`
 }
@@ -210,10 +213,23 @@ func complete(ctx context.Context, l *ledger.Ledger, q Query) (Completeness, err
 			c.WaivedTotal += w.Open
 		}
 	}
+	edited, err := l.CountEdited(ctx)
+	if err != nil {
+		return c, err
+	}
+	for _, e := range edited {
+		if len(q.Plants) == 0 || slices.Contains(q.Plants, e.Plant) {
+			c.Edited += e.Events
+			c.EditedOpen += e.Open
+		}
+	}
 	if c.Recorded, err = l.RecordedAt(ctx, q.AsOf); err != nil {
 		return c, err
 	}
 	c.Statement = "everything on record up to the position; estimated, because no source has said up to when it has sent everything"
+	if c.Edited > 0 {
+		c.Statement = editedInHub(c.Edited, c.EditedOpen) + "; " + c.Statement
+	}
 	if c.WaivedTotal > 0 {
 		c.Statement = givenUp(c.WaivedTotal) + "; " + c.Statement
 	}
@@ -229,6 +245,18 @@ func givenUp(waived int64) string {
 		return "1 message was given up and is not counted"
 	}
 	return fmt.Sprintf("%d messages were given up and are not counted", waived)
+}
+
+// editedInHub is the sentence about events that were made of edited content.
+func editedInHub(edited, open int64) string {
+	text := fmt.Sprintf("%d events were edited in the hub", edited)
+	if edited == 1 {
+		text = "1 event was edited in the hub"
+	}
+	if open > 0 {
+		text += fmt.Sprintf(", and of %d the source says otherwise", open)
+	}
+	return text
 }
 
 // notCounted is the sentence about held messages.

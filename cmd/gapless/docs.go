@@ -17,6 +17,7 @@ import (
 	"github.com/gapless/gapless/catalog"
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/fault"
+	"github.com/gapless/gapless/ledger"
 )
 
 func (c *cli) docsCommand() *cobra.Command {
@@ -58,6 +59,7 @@ func (c *cli) documents() map[string]func(io.Writer) error {
 		"reasons.md":       fault.WriteMarkdown,
 		"config.md":        c.writeSettings,
 		"metrics.md":       writeMetrics,
+		"permissions.md":   ledger.WritePermissions,
 		"cli.md":           c.writeCommands,
 		"openapi.yaml":     writeOpenAPI,
 		"units.md":         writeUnits,

@@ -42,6 +42,7 @@ is known of it. What stands still holds up nothing but its own object.`,
 		cmd.AddCommand(c.actCommand(act))
 	}
 	cmd.AddCommand(c.resumeCommand(), c.bulkCommand())
+	cmd.AddCommand(c.editCommand(), c.editsCommand(), c.signCommand(), c.refuseCommand(), c.correctCommand(), c.correctionsCommand())
 	for _, d := range []decision{
 		{"done", "state that a command was done", "An attempt had no answer, and you have found at the system that it was done. Name the\ndocuments that the system gave."},
 		{"not-done", "state that a command was not done", "An attempt had no answer, and you have found at the system that nothing was done and\nnothing of it can still come. The command goes out again."},
@@ -80,7 +81,7 @@ func (c *cli) decideCommand(d decision) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     d.how + " COMMAND",
 		Short:   d.short,
-		Long:    d.long + "\n\nCOMMAND is its key, as gapless exceptions and gapless trace show it. It needs the role\noperator at its plant.",
+		Long:    d.long + "\n\nCOMMAND is its key, as gapless exceptions and gapless trace show it. It needs the role\noperator or quality at its plant.",
 		Example: "  gapless exceptions " + d.how + " 4be09a6f8d1c...91" + exampleOf(d),
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -92,7 +92,7 @@ func (c *cli) moveBulkCommand(name, short, long string) *cobra.Command {
 	var n connection
 	var why string
 	cmd := &cobra.Command{
-		Use: name + " BULK", Short: short, Long: long + " It needs the role operator at its plant.", Example: "  gapless exceptions bulk " + name + " 66ed87ecda2c46379b5c431090506d94",
+		Use: name + " BULK", Short: short, Long: long + " It needs the role operator or quality at its plant.", Example: "  gapless exceptions bulk " + name + " 66ed87ecda2c46379b5c431090506d94",
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := n.client()

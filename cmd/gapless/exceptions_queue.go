@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,6 +55,7 @@ func (c *cli) showQueue(ctx context.Context, n *connection, f *deskFilter) error
 	if c.json {
 		return c.printJSON(all)
 	}
+	defer c.tellWaiting(&all)
 	if len(all.Groups) == 0 {
 		fmt.Fprintln(c.out, "nothing stands still")
 		return nil
@@ -267,6 +270,18 @@ func (c *cli) printWholeCase(x *api.CaseView) {
 			fmt.Fprintf(c.out, "    %s\n", *x.Received.Body)
 		}
 	}
+	if len(x.Edits) > 0 {
+		fmt.Fprintln(c.out, "\nedits")
+	}
+	for i := range x.Edits {
+		c.printEdit(&x.Edits[i])
+	}
+	if len(x.Corrections) > 0 {
+		fmt.Fprintln(c.out, "\ncorrections at source")
+	}
+	for i := range x.Corrections {
+		c.printCorrection(&x.Corrections[i])
+	}
 	if len(x.History) > 0 {
 		fmt.Fprintln(c.out, "\nhistory")
 	}
@@ -278,7 +293,12 @@ func (c *cli) printWholeCase(x *api.CaseView) {
 // actText is an act as a line.
 func actText(a *api.ActView) string {
 	parts := []string{fmt.Sprintf("%s %s %s", a.Recorded, a.Principal, a.Act)}
-	for _, name := range []string{"state", "stage", "owner", "assignee", "until"} {
+	names := maps.Clone(a.Before)
+	if names == nil {
+		names = map[string]string{}
+	}
+	maps.Copy(names, a.After)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		before, after := a.Before[name], a.After[name]
 		if before != "" || after != "" {
 			parts = append(parts, fmt.Sprintf("%s %s -> %s", name, cmp.Or(before, "-"), cmp.Or(after, "-")))
@@ -288,7 +308,11 @@ func actText(a *api.ActView) string {
 	if said := cmp.Or(a.Why, a.Detail); said != "" {
 		text += ": " + said
 	}
-	return text
+	lines := []string{text}
+	for _, s := range a.Signatures {
+		lines = append(lines, fmt.Sprintf("    signed by %s (%s), %s", s.By, strings.Join(s.Roles, ", "), s.Meaning))
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (c *cli) searchExceptionsCommand() *cobra.Command {

@@ -110,7 +110,7 @@ func (c *cli) retryCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "retry MESSAGE",
 		Short:   "take a held message in again",
-		Long:    "Take a held message in again from what was kept of it, and tell what became of it. MESSAGE is its id. It needs the role operator at its plant.",
+		Long:    "Take a held message in again from what was kept of it, and tell what became of it. MESSAGE is its id. It needs the role operator or quality at its plant.",
 		Example: "  gapless held retry 6f0c2f9a52d44a6cbd1e5ef2a3cf7b10",
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {

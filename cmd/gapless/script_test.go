@@ -61,7 +61,7 @@ func stories(pattern string, vars []string) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"month": month, "hub": hub, "unhub": unhub, "code": code, "settled": settled, "undecided": undecided, "told": told, "refused": refused, "applied": applied,
+			"month": month, "hub": hub, "unhub": unhub, "code": code, "settled": settled, "undecided": undecided, "told": told, "raised": raised, "refused": refused, "applied": applied,
 			"rewrite": rewrite, "alter": alter, "lastline": lastLine, "field": field,
 		},
 	}
@@ -216,18 +216,26 @@ func stand(ts *testscript.TestScript, args []string, reason string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: undecided N or refused N")
 	}
+	raised(ts, false, []string{args[0], "step_undecided"})
+}
+
+// raised N REASON waits until N exceptions of a reason are open.
+func raised(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: raised N REASON")
+	}
 	wanted, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	every := time.NewTicker(50 * time.Millisecond)
 	defer every.Stop()
 	for range 400 {
 		ts.Check(ts.Exec("gapless", "exceptions", "list"))
-		if strings.Count(ts.ReadFile("stdout"), "("+reason+")") == wanted {
+		if strings.Count(ts.ReadFile("stdout"), "("+args[1]+")") == wanted {
 			return
 		}
 		<-every.C
 	}
-	ts.Fatalf("not %s stand still for %s after 20 s", args[0], reason)
+	ts.Fatalf("not %s are %s after 20 s", args[0], args[1])
 }
 
 // told FILE KIND N waits until so many alerts of a kind stand in a file, and wants no more.

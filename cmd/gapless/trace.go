@@ -223,6 +223,9 @@ func changeText(l *api.EventView) string {
 	if l.Disputed {
 		parts = append(parts, "disputed")
 	}
+	if l.Event["edited"] == "true" {
+		parts = append(parts, "edited in hub")
+	}
 	if len(parts) == 0 {
 		return ""
 	}
@@ -291,11 +294,7 @@ func printActs(w io.Writer, acts []api.ActView) {
 	}
 	fmt.Fprintln(w, "\nacts")
 	for _, a := range acts {
-		text := fmt.Sprintf("  %s  %s by %s", a.Recorded, a.Act, a.Principal)
-		if a.Detail != "" {
-			text += ": " + a.Detail
-		}
-		fmt.Fprintln(w, text)
+		fmt.Fprintf(w, "  %s\n", actText(&a))
 	}
 }
 

@@ -83,6 +83,25 @@ table contents
 	salt bytea not null
 	body bytea not null
 	PRIMARY KEY (recorded, key)
+table corrections
+	id text collate "C" not null
+	message text collate "C" not null
+	version bigint not null
+	plant text collate "C" not null
+	system text collate "C" not null
+	name text collate "C" not null
+	source_id text collate "C" not null
+	what text collate "C" not null
+	asked_of text collate "C" not null
+	asked_by text collate "C" not null
+	state text collate "C" not null
+	asked bigint not null
+	due bigint not null
+	ended bigint not null
+	resolution text collate "C" not null
+	PRIMARY KEY (id)
+	CREATE INDEX corrections_message ON public.corrections USING btree (message) WHERE (state = 'open'::text)
+	CREATE INDEX corrections_open ON public.corrections USING btree (due) WHERE (state = 'open'::text)
 table cross_references
 	system text collate "C" not null
 	kind text collate "C" not null
@@ -119,6 +138,27 @@ table documents
 	PRIMARY KEY (system, number, step)
 	CREATE INDEX documents_number ON public.documents USING btree (number)
 	CREATE INDEX documents_step ON public.documents USING btree (step)
+table edits
+	id text collate "C" not null
+	message text collate "C" not null
+	original bigint not null
+	version bigint not null
+	plant text collate "C" not null
+	system text collate "C" not null
+	name text collate "C" not null
+	source_id text collate "C" not null
+	state text collate "C" not null
+	changes text collate "C" not null
+	why text collate "C" not null
+	digest text collate "C" not null
+	author text collate "C" not null
+	second text collate "C" not null
+	made bigint not null
+	ended bigint not null
+	resolution text collate "C" not null
+	PRIMARY KEY (id)
+	CREATE INDEX edits_message ON public.edits USING btree (message, version)
+	CREATE INDEX edits_open ON public.edits USING btree (plant, made) WHERE (state = ANY (ARRAY['proposed'::text, 'open'::text]))
 table event_keys
 	key text collate "C" not null
 	statement bigint not null
@@ -450,7 +490,6 @@ table timers
 	cause text collate "C" not null
 	plant text collate "C" not null
 	due bigint not null
-	CHECK ((kind = ANY (ARRAY['step'::text, 'expectation'::text, 'window'::text])))
 	PRIMARY KEY (kind, about)
 	CREATE INDEX timers_due ON public.timers USING btree (due)
 	CREATE INDEX timers_transaction ON public.timers USING btree (transaction_id)

@@ -103,6 +103,28 @@ CREATE TABLE contents (
 	primary key (recorded, key)
 )
 
+CREATE TABLE corrections (
+	id         text   not null primary key,
+	message    text   not null,
+	version    bigint not null,
+	plant      text   not null,
+	system     text   not null,
+	name       text   not null,
+	source_id  text   not null,
+	what       text   not null,
+	asked_of   text   not null,
+	asked_by   text   not null,
+	state      text   not null,
+	asked      bigint not null,
+	due        bigint not null,
+	ended      bigint not null,
+	resolution text   not null
+) without rowid
+
+CREATE INDEX corrections_message on corrections (message) where state = 'open'
+
+CREATE INDEX corrections_open on corrections (due) where state = 'open'
+
 CREATE TABLE cross_references (
 	system     text   not null,
 	kind       text   not null,
@@ -148,6 +170,30 @@ CREATE TABLE documents (
 CREATE INDEX documents_number on documents (number)
 
 CREATE INDEX documents_step on documents (step)
+
+CREATE TABLE edits (
+	id         text   not null primary key,
+	message    text   not null,
+	original   bigint not null,
+	version    bigint not null,
+	plant      text   not null,
+	system     text   not null,
+	name       text   not null,
+	source_id  text   not null,
+	state      text   not null,
+	changes    text   not null,
+	why        text   not null,
+	digest     text   not null,
+	author     text   not null,
+	second     text   not null,
+	made       bigint not null,
+	ended      bigint not null,
+	resolution text   not null
+) without rowid
+
+CREATE INDEX edits_message on edits (message, version)
+
+CREATE INDEX edits_open on edits (plant, made) where state in ('proposed', 'open')
 
 CREATE TABLE event_keys (
 	key       text   not null primary key,
@@ -510,8 +556,8 @@ CREATE INDEX steps_cause on steps (cause)
 
 CREATE INDEX steps_transaction on steps (transaction_id)
 
-CREATE TABLE timers (
-	kind           text   not null check (kind in ('step', 'expectation', 'window')),
+CREATE TABLE "timers" (
+	kind           text   not null,
 	about          text   not null,
 	transaction_id text   not null,
 	name           text   not null,
