@@ -71,13 +71,18 @@ func (f *Flow) bulkTurns(ctx context.Context) (moved bool, err error) {
 	for i := range running {
 		err = errors.Join(err, f.turnOf(ctx, &running[i]))
 	}
-	return len(running) > 0 && err == nil, err
+	examined, failed := f.examineAll(ctx)
+	err = errors.Join(err, failed)
+	return (len(running) > 0 || examined) && err == nil, err
 }
 
 // turnOf gives the next members of a work their turn. What becomes of a member goes on
 // record in the commit that does it; after a crash the others have theirs.
 func (f *Flow) turnOf(ctx context.Context, work *ledger.Bulk) error {
-	members, err := f.ledger.BulkLeft(ctx, work.ID, bulkTurn)
+	members, err := f.left(ctx, work)
+	if errors.Is(err, fault.DecidedAlready) { // it no longer runs
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -119,6 +124,14 @@ func (f *Flow) turnOf(ctx context.Context, work *ledger.Bulk) error {
 	return err
 }
 
+// left are the next members of a work that have not had their turn.
+func (f *Flow) left(ctx context.Context, work *ledger.Bulk) ([]ledger.BulkMember, error) {
+	if work.What == ledger.ReplayWork {
+		return f.replayLeft(ctx, work)
+	}
+	return f.ledger.BulkLeft(ctx, work.ID, bulkTurn)
+}
+
 // principal is in whose name this node acts by itself.
 func (f *Flow) principal() string { return "hub@" + f.node }
 
@@ -128,6 +141,15 @@ func (f *Flow) member(ctx context.Context, work *ledger.Bulk, m *ledger.BulkMemb
 		return arrival{}, nil, fault.New("flow.member", fault.DecidedAlready, "", "it was %s before its turn", m.Now)
 	}
 	place := &ledger.BulkPlace{Bulk: work.ID, N: m.N}
+	if work.What == ledger.ReplayWork {
+		a, err := f.replayed(ctx, m)
+		if err != nil {
+			return a, nil, err
+		}
+		a.by, a.bulk, a.replay = work.By, place, &ledger.Replaying{Shown: m.Shown, Why: work.Why}
+		e, err := f.prepare(ctx, a, 0)
+		return a, e, err
+	}
 	if !m.IsStep() {
 		a, held, err := f.kept(ctx, m.Key)
 		if err == nil && !held {

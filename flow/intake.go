@@ -42,6 +42,7 @@ type arrival struct {
 	number int
 	by     string            // who lets it go on, where it was held
 	bulk   *ledger.BulkPlace // set where it is a member of bulk work
+	replay *ledger.Replaying // set where it is replayed
 }
 
 // bulk is the number of records that share a commit.

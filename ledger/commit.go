@@ -166,7 +166,7 @@ func (t *transaction) lockFeeds(ctx context.Context) error {
 	}
 	slices.Sort(plants)
 	plants = slices.Compact(plants)
-	query := "select plant, epoch, last, recorded, link, head from feeds where " + t.dialect.isIn("plant", "$1") + " order by plant" + t.dialect.forUpdate()
+	query := "select plant, epoch, last, recorded, link, head from feeds where " + t.dialect.isIn("plant", "$1") + " order by plant" + t.forUpdate()
 	read := func() error {
 		return t.each(ctx, query, []any{t.dialect.list(plants)}, func(r Row) error {
 			f := &feed{}
@@ -257,7 +257,14 @@ func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) 
 		if it.result, err = t.apply(it.entry, it.key, &d); err != nil {
 			return nil, err
 		}
-		t.tell(it.entry, &it.result)
+		if it.entry.Replay != nil {
+			err = t.tellReplay(it, &d)
+		} else {
+			t.tell(it.entry, &it.result)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	return later, nil
 }
@@ -299,7 +306,7 @@ func (t *transaction) apply(e *Entry, key string, d *Decision) (Result, error) {
 		t.awaited.end(WindowTimer, windowKey(w.Transaction, w.Bundle))
 	}
 	result := Result{Outcome: d.Outcome, Message: m.StatementID(), Plant: m.Plant, Fault: d.Fault, Recorded: known.Recorded}
-	if d.Outcome == Duplicate || d.Outcome == Again || d.Same {
+	if d.Outcome == Duplicate || d.Outcome == Again || d.Outcome == Unforeseen || d.Same {
 		result.Events, result.Position = t.standing(m.Key())
 		return result, nil
 	}

@@ -118,6 +118,7 @@ func openPostgres(ctx context.Context, dsn string) (*store, error) {
 // that is 10 to 45 % faster than preparing per transaction.
 type session struct {
 	dialect    dialect
+	reading    bool // it takes no locks and cannot write
 	conn       *sql.Conn
 	statements map[string]*sql.Stmt
 	unnests    map[*table]string           // PostgreSQL: texts of bulk inserts
@@ -125,8 +126,19 @@ type session struct {
 	args       []driver.NamedValue         // of the bulk insert at hand
 }
 
-func (s *store) session(ctx context.Context) (*session, error) {
-	conn, err := s.write.Conn(ctx)
+func (s *store) session(ctx context.Context) (*session, error) { return s.sessionOn(ctx, s.write) }
+
+// readingSession is a session that only reads.
+func (s *store) readingSession(ctx context.Context) (*session, error) {
+	r, err := s.sessionOn(ctx, s.read)
+	if err == nil {
+		r.reading = true
+	}
+	return r, err
+}
+
+func (s *store) sessionOn(ctx context.Context, on *sql.DB) (*session, error) {
+	conn, err := on.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: take a connection: %w", err)
 	}
@@ -207,11 +219,15 @@ func scanAll(rows *sql.Rows, scan func(Row) error) error {
 	return rows.Err()
 }
 
-// begin takes the write lock at once, so that nothing read inside can be stale.
+// begin takes the write lock at once, so that nothing read inside can be stale; where
+// nothing is written it only fixes what is seen.
 func (s *session) begin(ctx context.Context) error {
 	text := "begin"
-	if s.dialect == sqlite3 {
+	switch {
+	case s.dialect == sqlite3 && !s.reading:
 		text = "begin immediate"
+	case s.dialect == postgres && s.reading:
+		text = "begin isolation level repeatable read read only"
 	}
 	_, err := s.conn.ExecContext(ctx, text)
 	return err
@@ -247,9 +263,12 @@ func (d dialect) list(values []string) any {
 	return string(b)
 }
 
-// forUpdate locks the rows that a query reads. SQLite has one writer anyway.
-func (d dialect) forUpdate() string {
-	if d == postgres {
+// locks tells whether what is touched has to be locked. SQLite has one writer anyway.
+func (s *session) locks() bool { return s.dialect == postgres && !s.reading }
+
+// forUpdate locks the rows that a query reads.
+func (s *session) forUpdate() string {
+	if s.locks() {
 		return " for update"
 	}
 	return ""
