@@ -51,6 +51,8 @@ CREATE TABLE "bulk" (
 	changed    bigint not null
 )
 
+CREATE INDEX bulk_examining on bulk (created) where state = 'examining'
+
 CREATE INDEX bulk_running on bulk (created) where state = 'running'
 
 CREATE TABLE "bulk_members" (
@@ -423,6 +425,62 @@ CREATE TABLE relations (
 ) without rowid
 
 CREATE INDEX relations_to on relations (to_ref, kind, from_ref)
+
+CREATE TABLE replay_commands (
+	replay   text   not null,
+	effect   text   not null,
+	kind     text   not null,
+	reaction text   not null,
+	system   text   not null,
+	command  text   not null,
+	status   text   not null,
+	steps    bigint not null,
+	primary key (replay, effect, kind, reaction, system, command, status)
+) without rowid
+
+CREATE TABLE replay_erased (
+	replay  text   not null,
+	n       bigint not null,
+	message text   not null,
+	version bigint not null,
+	primary key (replay, n)
+) without rowid
+
+CREATE TABLE replay_figures (
+	replay    text not null,
+	measure   text not null,
+	unit      text not null,
+	material  text not null,
+	order_ref text not null,
+	before    text not null,
+	after     text not null,
+	primary key (replay, measure, unit, material, order_ref)
+) without rowid
+
+CREATE TABLE replay_findings (
+	replay text   not null,
+	n      bigint not null,
+	result text   not null,
+	shown  text   not null,
+	words  text   not null,
+	detail text   not null,
+	primary key (replay, n)
+) without rowid
+
+CREATE INDEX replay_findings_result on replay_findings (replay, result, n)
+
+CREATE TABLE replays (
+	id       text   not null primary key,
+	revision text   not null,
+	examined bigint not null,
+	erased   bigint not null,
+	shown    text   not null,
+	approval bigint not null check (approval in (0, 1)),
+	proposed bigint not null,
+	approver text   not null,
+	approved bigint not null,
+	runner   text   not null
+) without rowid
 
 CREATE TABLE revisions (
 	digest   text    not null primary key,
