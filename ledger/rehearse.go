@@ -17,7 +17,7 @@ type Rehearsal struct {
 	Stand     int                  // events that stand for the message
 	Before    map[string]Statement // what it would correct or reverse, by event key
 	Known     map[string]Step      // steps on record that the decision moves, by key
-	Performed []Step               // steps that the events which stand for the message have caused
+	Performed []Step               // steps that the events of the message have caused, those that no longer stand too
 }
 
 // Rehearse tells for each entry what would follow from it alone. It loads what a commit
@@ -115,10 +115,11 @@ func (t *transaction) addPerformed(ctx context.Context, all []Rehearsal) error {
 	var statements []string
 	for i, it := range t.batch.items {
 		for _, key := range t.w.ByMessage[it.key] {
-			s := t.w.Statements[key]
-			id := event.StatementID(key, s.Statement)
-			of[id] = i
-			statements = append(statements, id)
+			for n := 1; n <= t.w.Statements[key].Statement; n++ {
+				id := event.StatementID(key, n)
+				of[id] = i
+				statements = append(statements, id)
+			}
 		}
 	}
 	if len(statements) == 0 {

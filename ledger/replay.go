@@ -59,6 +59,11 @@ const (
 	ReplayFailed    ReplayResult = "failed"     // it cannot be tried
 )
 
+// ReplayResults are all results of a dry run.
+func ReplayResults() []ReplayResult {
+	return []ReplayResult{ReplayUnchanged, ReplayCorrected, ReplayRecorded, ReplayHeld, ReplayStillHeld, ReplayWaived, ReplayMovedOn, ReplayFailed}
+}
+
 // What becomes of a member of a replay, besides what BulkOutcome has for all bulk work.
 const (
 	BulkUnchanged BulkOutcome = "unchanged"
@@ -538,8 +543,33 @@ func (t *transaction) tellReplay(it *item, d *Decision) error {
 		Why: strings.TrimSuffix("replay "+e.Bulk.Bulk+": "+e.Replay.Why, ": "),
 	}
 	detail, err := c.text()
-	t.addAct(t.feeds[e.Message.Plant], Act{Plant: e.Message.Plant, Principal: e.By, Act: "message.replayed", Subject: r.Message, Detail: detail})
+	t.addAct(t.feeds[e.Message.Plant], Act{Plant: e.Message.Plant, Principal: e.By, Act: actReplayed, Subject: r.Message, Detail: detail})
 	return err
+}
+
+// actReplayed is the act by which events came of a replay.
+const actReplayed = "message.replayed"
+
+// Replayed are the acts by which statements of messages came of replays, by the id of the
+// statement.
+func (l *Ledger) Replayed(ctx context.Context, messages []string) (map[string]Act, error) {
+	all := map[string]Act{}
+	d := l.store.dialect
+	err := l.each(ctx, "select plant, principal, act, subject, detail, recorded from acts where "+d.isIn("subject", "$1")+" and act = $2", []any{d.list(messages), actReplayed}, func(r Row) error {
+		var a Act
+		var recorded int64
+		if err := r.Scan(&a.Plant, &a.Principal, &a.Act, &a.Subject, &a.Detail, &recorded); err != nil {
+			return err
+		}
+		a.Recorded = fromMicros(recorded)
+		if c, ok := ParseChange(a.Detail); ok {
+			for _, id := range strings.Fields(c.After["events"]) {
+				all[id] = a
+			}
+		}
+		return nil
+	})
+	return all, err
 }
 
 // A ReplayMember is a message of a replay: what the dry run has found of it, and what
@@ -606,4 +636,27 @@ func (l *Ledger) ReplayCommands(ctx context.Context, id string) ([]ReplayCommand
 		return err
 	})
 	return all, err
+}
+
+// ReplayTotals are the figures that would move, summed over orders.
+func (l *Ledger) ReplayTotals(ctx context.Context, id string) ([]ReplayFigure, error) {
+	var all []ReplayFigure
+	for behind := (FigureKey{}); ; {
+		page, err := l.ReplayFigures(ctx, id, behind, choosePage)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range page {
+			behind = f.FigureKey
+			f.Order = ""
+			if last := len(all) - 1; last >= 0 && all[last].FigureKey == f.FigureKey {
+				all[last].Before, all[last].After = all[last].Before.Add(f.Before), all[last].After.Add(f.After)
+				continue
+			}
+			all = append(all, f)
+		}
+		if len(page) < choosePage {
+			return all, nil
+		}
+	}
 }
