@@ -6,12 +6,14 @@ import (
 	"maps"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/gapless/gapless/connector"
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/flow"
@@ -140,7 +142,7 @@ func (x *replaying) moved() string {
 }
 
 // inDozens is the catalog with a mapping that takes what was made to be counted in dozens.
-func inDozens(t *testing.T) map[string]string {
+func inDozens(t testing.TB) map[string]string {
 	files := shiftReport(t, `quantity(this.good, "H87")`, `quantity(this.good, "DZN")`)
 	for path, text := range files {
 		files[path] = strings.NewReplacer(`quantity(this.total, "H87")`, `quantity(this.total, "DZN")`, `quantity(this.bad.or("0"), "H87")`, `quantity(this.bad.or("0"), "DZN")`).Replace(text)
@@ -504,6 +506,116 @@ func TestAReplayGoesOnWhereTheHubWasStopped(t *testing.T) {
 	}
 	x.postedOnce()
 	x.verified()
+}
+
+// TestACommitOfAReplayThatFailsIsMadeOnce lets the commits of a dry run and of its run fail
+// before anything of them is on record, and after all of it is but the answer is lost.
+func TestACommitOfAReplayThatFailsIsMadeOnce(t *testing.T) {
+	for _, step := range []string{"before begin", "before commit", "after commit"} {
+		t.Run(step, func(t *testing.T) {
+			x := newReplaying(t, filepath.Join(t.TempDir(), "gapless.db"))
+			for i := range 20 {
+				x.becomes(x.one(shiftRow(fmt.Sprint(i), "8")), "recorded")
+			}
+			x.quiet()
+			var failing atomic.Int64
+			x.cfg.Ledger.Faults = func(at string) error {
+				if at == step && failing.Add(-1) >= 0 {
+					return errors.New("the database is away")
+				}
+				return nil
+			}
+			x.under(inDozens(t))
+			failing.Store(3)
+			r := x.proposed(ledger.Choice{Message: "shift-report"})
+			if left := failing.Load(); left > 0 || r.Found[ledger.ReplayCorrected] != 20 || r.Examined != 20 {
+				t.Errorf("%d commits have not failed: %+v", left, r)
+			}
+			if got := x.figures(r.ID); len(got) != 20 {
+				t.Errorf("%v", got)
+			}
+			if _, err := x.RunReplay(t.Context(), anna.Name, r.ID, ""); err != nil {
+				t.Fatal(err)
+			}
+			failing.Store(3)
+			done := x.over(r.ID, ledger.BulkDone)
+			x.quiet()
+			if diff := cmp.Diff(map[ledger.BulkOutcome]int64{ledger.BulkCorrected: 20}, done.Outcomes); diff != "" {
+				t.Error(diff)
+			}
+			if got := x.erp.lines(); len(got) != 40 {
+				t.Errorf("the ERP has %d postings", len(got))
+			}
+			x.postedOnce()
+			x.verified()
+		})
+	}
+}
+
+func TestAReplayAsksWhatBecameOfALostAnswerBeforeAnythingIsAmended(t *testing.T) {
+	x := newReplaying(t, filepath.Join(t.TempDir(), "gapless.db"))
+	x.erp.fate = func(cmd connector.Command) fate {
+		if cmd.Attempt == 1 {
+			return lostAfter
+		}
+		return well
+	}
+	x.becomes(x.one(shiftRow("1", "8")), "recorded")
+	x.quiet()
+	x.under(inDozens(t))
+	x.run(x.proposed(ledger.Choice{Outdated: true}).ID)
+	x.quiet()
+	if diff := cmp.Diff([]string{"receive-goods lot/FREE/L1", "correct-receipt lot/FREE/L1"}, x.erp.lines()); diff != "" {
+		t.Error(diff)
+	}
+	x.postedOnce()
+	x.verified()
+}
+
+func TestTwoHubsReplayOnce(t *testing.T) {
+	dsn := testpostgres.Database(t)
+	x := newReplaying(t, dsn)
+	for i := range 300 {
+		x.becomes(x.one(shiftRow(fmt.Sprint(i), "8")), "recorded")
+	}
+	x.quiet()
+	x.under(inDozens(t))
+	other := x.cfg
+	other.Node = "second"
+	hubOn(t, other)
+	r := x.proposed(ledger.Choice{Outdated: true})
+	if r.Found[ledger.ReplayCorrected] != 300 {
+		t.Errorf("%+v", r.Found)
+	}
+	done := x.run(r.ID)
+	x.quiet()
+	if diff := cmp.Diff(map[ledger.BulkOutcome]int64{ledger.BulkCorrected: 300}, done.Outcomes); diff != "" {
+		t.Error(diff)
+	}
+	if got := x.erp.lines(); len(got) != 600 {
+		t.Errorf("the ERP has %d postings", len(got))
+	}
+	x.postedOnce()
+	x.verified()
+}
+
+func TestADryRunOfAnotherCatalogIsCancelled(t *testing.T) {
+	x := newReplaying(t, filepath.Join(t.TempDir(), "gapless.db"))
+	x.becomes(x.one(shiftRow("1", "8")), "recorded")
+	c := ledger.Choice{Plant: "graz"}
+	chosen, err := x.Ledger().Choose(t.Context(), &c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := x.Ledger().StartReplay(t.Context(), "anna", &c, &chosen, "another", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.over(r.ID, ledger.BulkCancelled)
+	acts, err := x.Ledger().ActsOn(t.Context(), "bulk/"+r.ID)
+	if last := acts[len(acts)-1]; err != nil || last.Act != "bulk.cancelled" || last.Principal != "hub@node" || !strings.Contains(last.Detail, "propose it anew") {
+		t.Errorf("%+v, %v", last, err)
+	}
 }
 
 // postedOnce checks that no command was done twice.

@@ -28,10 +28,10 @@ const (
 //
 //	role      may                                                    includes
 //	viewer    see messages' facts, events, exceptions and reports
-//	operator  resume, assign and comment what is held, replay        viewer
+//	operator  resume, assign and comment what is held                viewer
 //	quality   take and sign quality decisions on what is held        viewer
-//	steward   master data, cross-references, code lists, mappings    operator, viewer
-//	approver  approve what another one prepared: releases, waivers   viewer
+//	steward   master data, code lists, mappings, replays             operator, viewer
+//	approver  approve what another one prepared: releases, replays   viewer
 //	admin     keys, accounts and roles                               viewer
 //
 // An admin has none of the business roles by being one: who hands out a role has
