@@ -77,8 +77,10 @@ func (c *ReplayChoice) choice() (ledger.Choice, error) {
 		given Instant
 		into  *time.Time
 	}{
-		{"recorded_from", c.RecordedFrom, &out.RecordedFrom}, {"recorded_to", c.RecordedTo, &out.RecordedTo},
-		{"occurred_from", c.OccurredFrom, &out.OccurredFrom}, {"occurred_to", c.OccurredTo, &out.OccurredTo},
+		{"recorded_from", c.RecordedFrom, &out.RecordedFrom},
+		{"recorded_to", c.RecordedTo, &out.RecordedTo},
+		{"occurred_from", c.OccurredFrom, &out.OccurredFrom},
+		{"occurred_to", c.OccurredTo, &out.OccurredTo},
 	} {
 		at, err := t.given.time(t.field, time.Time{})
 		if err != nil {

@@ -130,7 +130,7 @@ func (f *Flow) replayed(ctx context.Context, m *ledger.BulkMember) (arrival, err
 // replayLeft are the next members of a replay that runs. One that was looked at under
 // another catalog than the one in force is cancelled: it would not become what was shown.
 func (f *Flow) replayLeft(ctx context.Context, work *ledger.Bulk) ([]ledger.BulkMember, error) {
-	r, err := f.ledger.Replay(ctx, work.ID)
+	r, err := f.ledger.Uncounted(ctx, work.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -243,10 +243,9 @@ func (f *Flow) rehearse(ctx context.Context, members []ledger.BulkMember, x *exa
 // same statements on record, or hold the message for the same reason.
 func foreseen(d *ledger.Decision) string {
 	lines := []string{"goes on"}
-	switch d.Outcome {
-	case ledger.Held:
+	if d.Outcome == ledger.Held {
 		lines[0] = "held " + d.Fault.Reason.Code
-	case ledger.Duplicate:
+	} else if d.Outcome == ledger.Duplicate {
 		lines[0] = "unchanged"
 	}
 	for i := range d.Drafts {

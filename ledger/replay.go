@@ -215,7 +215,16 @@ func (l *Ledger) StartReplay(ctx context.Context, by string, c *Choice, chosen *
 
 // Replay is one replay.
 func (l *Ledger) Replay(ctx context.Context, id string) (Replay, error) {
-	all, err := l.replays(ctx, "where id = $1 and what = $2", id, ReplayWork)
+	r, err := l.Uncounted(ctx, id)
+	if err == nil {
+		err = l.countReplay(ctx, &r)
+	}
+	return r, err
+}
+
+// Uncounted is Replay without what was found of its members, and what became of them.
+func (l *Ledger) Uncounted(ctx context.Context, id string) (Replay, error) {
+	all, err := l.replays(ctx, "where b.id = $1", id)
 	if err == nil && len(all) == 0 {
 		err = fault.New("ledger.Replay", fault.NotFound, "replay", "no replay %.60s is on record", id)
 	}
@@ -227,46 +236,54 @@ func (l *Ledger) Replay(ctx context.Context, id string) (Replay, error) {
 
 // Replays are the newest replays of plants; of all where plants is nil.
 func (l *Ledger) Replays(ctx context.Context, plants []string, limit int) ([]Replay, error) {
-	if plants == nil {
-		return l.replays(ctx, "where what = $1 order by created desc, id limit $2", ReplayWork, limit)
+	where, args := "order by b.created desc, b.id limit $1", []any{limit}
+	if plants != nil {
+		where, args = "where "+l.store.dialect.isIn("b.plant", "$1")+" order by b.created desc, b.id limit $2", []any{l.store.dialect.list(plants), limit}
 	}
-	return l.replays(ctx, "where what = $1 and "+l.store.dialect.isIn("plant", "$2")+" order by created desc, id limit $3", ReplayWork, l.store.dialect.list(plants), limit)
-}
-
-// Examining are the replays of which the dry run goes on, oldest first.
-func (l *Ledger) Examining(ctx context.Context) ([]Replay, error) {
-	return l.replays(ctx, "where state = 'examining' order by created, id")
-}
-
-func (l *Ledger) replays(ctx context.Context, where string, args ...any) ([]Replay, error) {
-	works, err := l.bulks(ctx, bulkColumns+where, args...)
-	all := make([]Replay, len(works))
-	for i := range works {
-		if err != nil {
-			break
+	all, err := l.replays(ctx, where, args...)
+	for i := range all {
+		if err == nil {
+			err = l.countReplay(ctx, &all[i])
 		}
-		all[i] = Replay{Bulk: works[i], Found: map[ReplayResult]int64{}}
-		err = l.addDryRun(ctx, &all[i])
 	}
 	return all, err
 }
 
-// addDryRun reads how far the dry run of a replay has come, and what it has found.
-func (l *Ledger) addDryRun(ctx context.Context, r *Replay) error {
-	var input string
-	err := l.each(ctx, `select b.input, r.revision, r.examined, r.erased, r.shown, r.approval, r.proposed, r.approver, r.approved, r.runner
-		from replays r join bulk b on b.id = r.id where r.id = $1`, []any{r.ID}, func(row Row) error {
-		var approval, proposed, approved int64
-		err := row.Scan(&input, &r.Revision, &r.Examined, &r.Erased, &r.Shown, &approval, &proposed, &r.Approver, &approved, &r.Runner)
-		r.Approval, r.Proposed, r.Approved = approval == 1, fromMicros(proposed), fromMicros(approved)
+// Examining are the replays of which the dry run goes on, oldest first, uncounted.
+func (l *Ledger) Examining(ctx context.Context) ([]Replay, error) {
+	return l.replays(ctx, "where b.state = 'examining' order by b.created, b.id")
+}
+
+func (l *Ledger) replays(ctx context.Context, where string, args ...any) ([]Replay, error) {
+	var all []Replay
+	err := l.each(ctx, `select b.id, b.plant, b.what, b.input, b.state, b.members, b.principal, b.why, b.created, b.changed,
+		r.revision, r.examined, r.erased, r.shown, r.approval, r.proposed, r.approver, r.approved, r.runner
+		from bulk b join replays r on r.id = b.id `+where, args, func(row Row) error {
+		r := Replay{Bulk: Bulk{Outcomes: map[BulkOutcome]int64{}}, Found: map[ReplayResult]int64{}}
+		var input string
+		var created, changed, approval, proposed, approved int64
+		if err := row.Scan(&r.ID, &r.Plant, &r.What, &input, &r.State, &r.Members, &r.By, &r.Why, &created, &changed,
+			&r.Revision, &r.Examined, &r.Erased, &r.Shown, &approval, &proposed, &r.Approver, &approved, &r.Runner); err != nil {
+			return err
+		}
+		r.Created, r.Changed, r.Approval, r.Proposed, r.Approved = fromMicros(created), fromMicros(changed), approval == 1, fromMicros(proposed), fromMicros(approved)
+		err := json.Unmarshal([]byte(input), &r.Choice)
+		all = append(all, r)
 		return err
 	})
-	if err == nil {
-		err = json.Unmarshal([]byte(input), &r.Choice)
-	}
 	if err != nil {
-		return fmt.Errorf("ledger.Replay: %s: %w", r.ID, err)
+		return nil, fmt.Errorf("ledger.Replay: %w", err)
 	}
+	return all, nil
+}
+
+// countReplay counts what was found of the members of a replay, and what became of them.
+func (l *Ledger) countReplay(ctx context.Context, r *Replay) error {
+	work, err := l.Bulk(ctx, r.ID)
+	if err != nil {
+		return err
+	}
+	r.Outcomes = work.Outcomes
 	return l.each(ctx, "select result, count(*) from replay_findings where replay = $1 group by result", []any{r.ID}, func(row Row) error {
 		var result ReplayResult
 		var n int64
@@ -469,7 +486,7 @@ func decidedReplay(id string, d *dryRun) error {
 
 // moveReplay moves a replay to another state, where do lets it.
 func (l *Ledger) moveReplay(ctx context.Context, by, id, to, why string, do func(ctx context.Context, s *session, d *dryRun, at time.Time) error) error {
-	r, err := l.Replay(ctx, id)
+	r, err := l.Uncounted(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -563,7 +580,7 @@ func (l *Ledger) Replayed(ctx context.Context, messages []string) (map[string]Ac
 		}
 		a.Recorded = fromMicros(recorded)
 		if c, ok := ParseChange(a.Detail); ok {
-			for _, id := range strings.Fields(c.After["events"]) {
+			for id := range strings.FieldsSeq(c.After["events"]) {
 				all[id] = a
 			}
 		}

@@ -126,19 +126,8 @@ type session struct {
 	args       []driver.NamedValue         // of the bulk insert at hand
 }
 
-func (s *store) session(ctx context.Context) (*session, error) { return s.sessionOn(ctx, s.write) }
-
-// readingSession is a session that only reads.
-func (s *store) readingSession(ctx context.Context) (*session, error) {
-	r, err := s.sessionOn(ctx, s.read)
-	if err == nil {
-		r.reading = true
-	}
-	return r, err
-}
-
-func (s *store) sessionOn(ctx context.Context, on *sql.DB) (*session, error) {
-	conn, err := on.Conn(ctx)
+func (s *store) session(ctx context.Context) (*session, error) {
+	conn, err := s.write.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: take a connection: %w", err)
 	}
@@ -150,9 +139,24 @@ func (s *store) sessionOn(ctx context.Context, on *sql.DB) (*session, error) {
 			return nil, fmt.Errorf("ledger: make a connection ready: %w", err)
 		}
 	}
+	return s.sessionOn(conn), nil
+}
+
+// readingSession is a session that only reads.
+func (s *store) readingSession(ctx context.Context) (*session, error) {
+	conn, err := s.read.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ledger: take a connection: %w", err)
+	}
+	r := s.sessionOn(conn)
+	r.reading = true
+	return r, nil
+}
+
+func (s *store) sessionOn(conn *sql.Conn) *session {
 	return &session{
 		dialect: s.dialect, conn: conn, statements: map[string]*sql.Stmt{}, unnests: map[*table]string{}, inserts: map[bulkKey]insertStatement{},
-	}, nil
+	}
 }
 
 func (s *session) close() {
@@ -227,7 +231,7 @@ func (s *session) begin(ctx context.Context) error {
 	case s.dialect == sqlite3 && !s.reading:
 		text = "begin immediate"
 	case s.dialect == postgres && s.reading:
-		text = "begin isolation level repeatable read read only"
+		text = "begin read only, isolation level repeatable read"
 	}
 	_, err := s.conn.ExecContext(ctx, text)
 	return err

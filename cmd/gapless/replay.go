@@ -296,17 +296,17 @@ func (c *cli) showReplay(ctx context.Context, h *client, id string, p *replayPag
 }
 
 func printReplayMember(w io.Writer, m *api.ReplayMemberView) {
-	line := fmt.Sprintf("%d  %s of %s/%s %s", m.N, m.Message, m.System, m.Name, m.SourceID)
+	parts := []string{fmt.Sprintf("%d  %s of %s/%s %s", m.N, m.Message, m.System, m.Name, m.SourceID)}
 	for _, more := range [][2]string{{m.Result, m.Found}, {m.Outcome, m.Words}} {
-		if more[0] == "" {
-			continue
-		}
-		line += "; " + more[0]
-		if more[1] != "" {
-			line += " (" + more[1] + ")"
+		switch {
+		case more[0] == "":
+		case more[1] == "":
+			parts = append(parts, more[0])
+		default:
+			parts = append(parts, fmt.Sprintf("%s (%s)", more[0], more[1]))
 		}
 	}
-	fmt.Fprintln(w, line)
+	fmt.Fprintln(w, strings.Join(parts, "; "))
 	for _, s := range m.Slots {
 		fmt.Fprintf(w, "    %s %s %s\n", s.Change, strings.TrimSuffix(s.Type+" "+s.Slot, " "), s.Subject)
 		for _, f := range s.Fields {
