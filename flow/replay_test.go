@@ -699,3 +699,68 @@ func TestReplayingAnythingUnderTheSameCatalogMovesNothing(t *testing.T) {
 		x.verified()
 	})
 }
+
+// TestHoweverItIsReplayedFiguresAreThoseOfTheMappingInForce lets reports come and be restated
+// under changing mappings, replays some of them, runs, leaves and cancels the replays and
+// stops the hub. In the end, with everything replayed, the figures are those of a hub that
+// has only ever known the last mapping, and nothing was posted twice.
+func TestHoweverItIsReplayedFiguresAreThoseOfTheMappingInForce(t *testing.T) {
+	mappings := []map[string]string{nil, inDozens(t), shiftReport(t, "slot: scrap/{reason}", "slot: rejects/{reason}")}
+	runs := 0
+	rapid.Check(t, func(g *rapid.T) {
+		if runs++; runs > 6 { // each starts hubs
+			return
+		}
+		x := newReplaying(t, filepath.Join(t.TempDir(), "gapless.db"))
+		defer func() { x.stop() }()
+		inForce := 0
+		last := map[string]string{}
+		for range rapid.IntRange(3, 15).Draw(g, "acts") {
+			order := fmt.Sprint(rapid.IntRange(1, 5).Draw(g, "order"))
+			switch rapid.IntRange(0, 4).Draw(g, "act") {
+			case 0, 1:
+				good := fmt.Sprint(rapid.IntRange(1, 8).Draw(g, "good"))
+				a := x.one(shiftRow(order, good))
+				if a.Outcome == ledger.Held {
+					t.Fatal(outcome(a))
+				}
+				if a.Outcome != ledger.Duplicate {
+					last[order] = good
+				}
+			case 2:
+				inForce = rapid.IntRange(0, len(mappings)-1).Draw(g, "mapping")
+				x.under(mappings[inForce])
+			default:
+				c := ledger.Choice{Plant: "graz", Keys: []string{"order/" + order}}
+				p, err := x.ProposeReplay(t.Context(), "anna", &c, "")
+				if err != nil || p.ID == "" {
+					continue
+				}
+				if rapid.Bool().Draw(g, "stopped") {
+					x.under(mappings[inForce])
+				}
+				x.over(p.ID, ledger.ReplayProposed)
+				if rapid.Bool().Draw(g, "run") {
+					if _, err := x.RunReplay(t.Context(), "anna", p.ID, ""); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		if len(last) > 0 {
+			x.run(x.proposed(ledger.Choice{Message: "shift-report"}).ID)
+		}
+		x.quiet()
+		fresh := newReplaying(t, filepath.Join(t.TempDir(), "gapless.db"))
+		defer func() { fresh.stop() }()
+		fresh.under(mappings[inForce])
+		for order, good := range last {
+			fresh.becomes(fresh.one(shiftRow(order, good)), "recorded")
+		}
+		if got, want := x.produced("H87"), fresh.produced("H87"); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("the figures are %+v, want %+v", got, want)
+		}
+		x.postedOnce()
+		x.verified()
+	})
+}

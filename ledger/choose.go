@@ -87,7 +87,7 @@ type choosing struct {
 	*Choice
 	ledger   *Ledger
 	outdated Outdated
-	seen     map[string]bool // keys that were looked at
+	seen     map[string]bool // keys that are chosen
 	chosen   Chosen
 }
 
@@ -243,9 +243,6 @@ func (x *choosing) look(ctx context.Context, keys []string) error {
 	keys = slices.DeleteFunc(keys, func(k string) bool { return x.seen[k] })
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
-	for _, k := range keys {
-		x.seen[k] = true
-	}
 	if len(keys) == 0 {
 		return nil
 	}
@@ -259,11 +256,14 @@ func (x *choosing) look(ctx context.Context, keys []string) error {
 		}
 	}
 	for _, key := range order {
-		switch m := found[key]; {
-		case x.ofEvents() && !m.fits:
-		case m.erased:
+		m := found[key]
+		if x.ofEvents() && !m.fits {
+			continue
+		}
+		x.seen[key] = true
+		if m.erased {
 			x.chosen.Erased = append(x.chosen.Erased, m.ChosenMessage)
-		default:
+		} else {
 			x.chosen.Members = append(x.chosen.Members, m.ChosenMessage)
 		}
 	}

@@ -118,8 +118,11 @@ func (c *cli) giveUpReplay(ctx context.Context, h *client, id string, cause erro
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var v api.ReplayView
-	err := h.send(ctx, http.MethodPost, replayRoute(id, "cancel"), map[string]string{"why": "nobody waited for its dry run"}, &v)
-	return errors.Join(cause, err)
+	if err := h.send(ctx, http.MethodPost, replayRoute(id, "cancel"), map[string]string{"why": "nobody waited for its dry run"}, &v); err != nil {
+		return fmt.Errorf("the dry run %s goes on, it could not be cancelled: %w", id, err)
+	}
+	fmt.Fprintf(c.err, "the dry run %s is cancelled\n", id)
+	return cause
 }
 
 // awaitReplay waits while a replay is in one of the states, and shows how far it is.
