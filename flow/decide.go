@@ -221,8 +221,12 @@ func (d *decision) statements(key string) ([]ledger.Draft, *ledger.Decision) {
 	return drafts, nil
 }
 
-// replays tells whether content is taken in again of which events stand, or stood.
-func (d *decision) replays() bool { return d.e.Replay != nil && d.known.Effective > 0 }
+// replays tells whether content is taken in again of which events stand, or stood: by a
+// replay, or because a replay has held it and now it goes on.
+func (d *decision) replays() bool {
+	again := d.known.Held && d.known.Effective == d.known.Version && d.e.Message.Digest == d.known.Digest
+	return d.known.Effective > 0 && (d.e.Replay != nil || again)
+}
 
 // restated points a draft of a replay to the statement of the same message that it is
 // compared with. It is false where the draft has nothing to say: what another message has

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -281,6 +282,51 @@ func TestWhatCannotBeMadeAnyMoreIsHeldAndWhatStandsStays(t *testing.T) {
 	x.goesOn(rowKey("2026-03-02", "1"))
 	if n := x.count(); n.Held != 0 || x.produced("H87") != before {
 		t.Errorf("%+v, %v", n, x.produced("H87"))
+	}
+	x.verified()
+}
+
+func TestWhatAReplayHoldsStatesNothingOverOthersWhenItGoesOn(t *testing.T) {
+	x := newReplaying(t, filepath.Join(t.TempDir(), "gapless.db"))
+	x.becomes(x.one(shiftRow("1", "8")), "recorded")
+	x.becomes(x.one(shiftRow("2", "8")), "recorded")
+	x.becomes(x.says(lotMade("e1", "4711", "100")), "recorded")
+	x.becomes(x.says(lotMade("e2", "4711", "90", corrects("e1"))), "recorded")
+	x.quiet()
+	before := x.moved()
+	// No plant begins so late: everything before is held by a replay.
+	plant, err := os.ReadFile("testdata/company/plants/graz.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := strings.NewReplacer("2026-01-01T00:00:00+01:00", "2026-05-01T00:00:00+02:00").Replace(string(plant))
+	x.under(map[string]string{"plants/graz.yaml": late})
+	r := x.proposed(ledger.Choice{System: "graz-mes"})
+	if r.Found[ledger.ReplayHeld] != 4 {
+		t.Fatalf("%+v: %+v", r.Found, x.members(r.ID))
+	}
+	if done := x.run(r.ID); done.Outcomes[ledger.BulkHeld] != 4 {
+		t.Fatalf("%+v", done)
+	}
+	x.verified()
+	given := event.StatementID(rowKey("2026-03-02", "2"), 1)
+	if err := x.Ledger().WaiveMessage(t.Context(), "anna", given, "it is right as it stands"); err != nil {
+		t.Fatal(err)
+	}
+	if waived, err := x.Ledger().CountWaived(t.Context()); err != nil || len(waived) != 0 {
+		t.Errorf("its events stand, and figures are told to leave it out: %+v, %v", waived, err)
+	}
+	x.under(nil)
+	for _, key := range []string{rowKey("2026-03-02", "1"), messageKey("graz-mes", "e1"), messageKey("graz-mes", "e2")} {
+		x.becomes(x.retried(key), "corrected")
+	}
+	x.quiet()
+	if after := x.moved(); after != before {
+		t.Errorf("something has moved:\n%s\n%s", before, after)
+	}
+	again := x.proposed(ledger.Choice{System: "graz-mes"})
+	if diff := cmp.Diff(map[ledger.ReplayResult]int64{ledger.ReplayUnchanged: 3, ledger.ReplayWaived: 1}, again.Found); diff != "" {
+		t.Error(diff)
 	}
 	x.verified()
 }
