@@ -245,7 +245,8 @@ func foreseen(d *ledger.Decision) string {
 	lines := []string{"goes on"}
 	if d.Outcome == ledger.Held {
 		lines[0] = "held " + d.Fault.Reason.Code
-	} else if d.Outcome == ledger.Duplicate {
+	}
+	if d.Outcome == ledger.Duplicate {
 		lines[0] = "unchanged"
 	}
 	for i := range d.Drafts {
