@@ -173,7 +173,7 @@ type getBulkIn struct {
 // visibleBulk is bulk work that the caller may see; to others it does not exist.
 func (a *API) visibleBulk(ctx context.Context, who caller, id string) (ledger.Bulk, error) {
 	work, err := a.ledger().Bulk(ctx, id)
-	if err == nil && (who.Kind != ledger.PersonKind || !who.scope.sees(work.Plant)) {
+	if err == nil && (who.Kind != ledger.PersonKind || !who.scope.sees(work.Plant) || work.What == ledger.ReplayWork) { // which has routes of its own
 		err = notFound("bulk", "no bulk work %.60s is on record", id)
 	}
 	return work, err

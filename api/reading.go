@@ -134,7 +134,12 @@ func (a *API) traceView(ctx context.Context, who caller, t *report.Trace) (Trace
 	}
 	for i := range t.Lines {
 		if l := &t.Lines[i]; who.scope.sees(l.Plant) {
-			v.Lines = append(v.Lines, eventView(&l.StoredEvent, l.Facts))
+			line := eventView(&l.StoredEvent, l.Facts)
+			if l.Replayed != nil {
+				act := actView(l.Replayed)
+				line.Replayed = &act
+			}
+			v.Lines = append(v.Lines, line)
 		}
 	}
 	v.Followed, v.Steps = transactionViews(who, t.Followed), stepViews(who, t.Steps)

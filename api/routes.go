@@ -21,6 +21,7 @@ const (
 	tagRecord  = "record"
 	tagFeed    = "feed"
 	tagHeld    = "held"
+	tagReplay  = "replay"
 	tagFigures = "figures"
 	tagHub     = "hub"
 )
@@ -37,6 +38,7 @@ func description(version string) huma.Config {
 		{Name: tagRecord, Description: "What is on record"},
 		{Name: tagFeed, Description: "Following what is recorded"},
 		{Name: tagHeld, Description: "What does not go on, and why"},
+		{Name: tagReplay, Description: "Taking kept messages in once more: shown first, then done"},
 		{Name: tagFigures, Description: "Figures as of a position"},
 		{Name: tagHub, Description: "The hub itself"},
 	}
@@ -78,6 +80,7 @@ func (a *API) routes() {
 	a.deskRoutes()
 	a.alertRoutes()
 	a.editRoutes()
+	a.replayRoutes()
 	read(a, get("/v1/exceptions", "list-exceptions", tagHeld, "What does not go on", "Exceptions about messages and commands, in the order in which they were raised."), a.exceptions)
 	read(a, get("/v1/commands/{command}", "get-command", tagHeld, "One command", "A step with every attempt at it and the system's own words."), a.command)
 	read(a, operation(http.MethodPost, "/v1/commands/{command}/resolve", "resolve-command", tagHeld, "Decide about a command that does not go on",

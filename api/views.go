@@ -24,6 +24,7 @@ type EventView struct {
 	Relations []RelationView `json:"relations,omitempty" nullable:"false"`
 	Verdicts  []VerdictView  `json:"verdicts,omitempty" nullable:"false"`
 	Facts     []FactView     `json:"facts,omitempty" nullable:"false" doc:"Rows that figures are made of; negative where a correction takes back"`
+	Replayed  *ActView       `json:"replayed,omitempty" doc:"In a trace: the act of the replay that it came of; absent where its source has stated it"`
 }
 
 // RelationView links two objects.

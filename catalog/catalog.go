@@ -42,6 +42,21 @@ type Header struct {
 	Title   string `yaml:"title"`
 	Extends string `yaml:"extends"` // "standard" or nothing
 	Version string `yaml:"version"` // for people; the revision is the digest
+	Replay  struct {
+		ApproveAbove *int `yaml:"approve-above"` // nil: the default
+	} `yaml:"replay"`
+}
+
+// ReplayApproval is how many messages one person may replay unless the catalog says
+// otherwise.
+const ReplayApproval = 1000
+
+// ApproveAbove is how many messages one person may replay. More of them need a second one.
+func (c *Catalog) ApproveAbove() int64 {
+	if n := c.Replay.ApproveAbove; n != nil {
+		return int64(*n)
+	}
+	return ReplayApproval
 }
 
 // A Catalog is one revision of everything that is agreed.
@@ -83,6 +98,7 @@ type Message struct {
 	System     string
 	Definition mapping.Definition
 	Mapping    *mapping.Mapping
+	Digest     string // of its own file
 }
 
 // A NamedPolicy is a policy with its definition.

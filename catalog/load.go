@@ -21,6 +21,9 @@ const extensionSuffix = ".extension.yaml"
 // headerFile is the file that makes a folder a catalog.
 const headerFile = "catalog.yaml"
 
+// mostReplayed is how many messages can be replayed at once.
+const mostReplayed = 100_000
+
 // folders are the kinds of files a catalog has, one kind per folder. Files of
 // mappings stand one level deeper, by system.
 func folders() []string {
@@ -127,6 +130,9 @@ func (l *loader) read(fsys fs.FS) {
 	}
 	header.decode(&l.catalog.Header, l.findings)
 	l.name(header, "catalog", l.catalog.Catalog)
+	if n := l.catalog.Replay.ApproveAbove; n != nil && (*n < 0 || *n > mostReplayed) {
+		l.errorAt(header, "replay.approve-above", "Write a number from 0, where every replay is approved, to 100000.", "replay.approve-above is %d", *n)
+	}
 	switch l.catalog.Extends {
 	case "":
 	case "standard":

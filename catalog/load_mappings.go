@@ -39,7 +39,7 @@ func (l *loader) mappings() {
 		}
 		l.mappedTypes(d, def)
 		l.mappedLists(d, d.root)
-		m.Mapping = compiled
+		m.Mapping, m.Digest = compiled, d.digest()
 		l.editable(d, m)
 		l.catalog.mappings[messageName{m.System, def.Message}] = m
 	})

@@ -142,6 +142,7 @@ func TestFindingsNameFileAndLine(t *testing.T) {
 		"a mapping with an expression that does not parse":   {edit{shiftReport, "ref(\"order\", this.order)", "ref(\"order\", this.order"}, []string{shiftReport + ":1"}},
 		"a mapping that calls what is not there":             {edit{shiftReport, "ref(\"order\", this.order)", "now()"}, []string{shiftReport + ":17:", `(Write it as docs/mapping.md shows under "What an expression sees" and "Functions of ours".)`}},
 		"a catalog that extends what is not there":           {edit{"catalog.yaml", "title:", "extends: other\ntitle:"}, []string{`there is no catalog "other" to extend`}},
+		"a replay that fewer than nobody may run":            {edit{"catalog.yaml", "title:", "replay: {approve-above: -1}\ntitle:"}, []string{"catalog.yaml:2:10: error: replay.approve-above is -1"}},
 		"a file that replaces what the standard has not":     {edit{"kinds/lot.yaml", "kind: lot", "replaces: standard\nkind: lot"}, []string{"the standard catalog has no kinds/lot.yaml to replace"}},
 		"a new version that refuses what the old one took":   {write("contracts/lot.released.v2.yaml", lotReleased2), []string{"contracts/lot.released.v2.yaml:", "warning: since version 1:"}},
 		"a version whose file is called otherwise":           {edit{production, "version: 1", "version: 2"}, []string{"the file production.completed.v1.yaml defines production.completed.v2"}},

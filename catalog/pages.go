@@ -79,6 +79,7 @@ func (c *Catalog) writeIndex(b *strings.Builder) {
 		{"[plans](plans.md)", fmt.Sprintf("%d plans", len(c.plans))},
 		{"[systems](systems.md)", fmt.Sprintf("%d systems, %d plants", len(c.systems), len(c.plants))},
 	})
+	fmt.Fprintf(b, "\nA replay of more than %d messages needs a second person who approves it.\n", c.ApproveAbove())
 }
 
 func (c *Catalog) writeEvents(b *strings.Builder) {

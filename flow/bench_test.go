@@ -249,3 +249,37 @@ func (h *hub) ends() (n int64) {
 	}
 	return n
 }
+
+// BenchmarkReplay is how many kept messages a dry run looks at, and how many a replay
+// takes in again under a mapping that changes each, without systems that follow.
+func BenchmarkReplay(b *testing.B) {
+	onEachDatabase(b, func(b *testing.B, dsn string) {
+		x := &replaying{following: &following{}, cfg: flow.Config{Ledger: ledger.Config{Database: dsn, Clock: clock()}}}
+		x.start(b, nil)
+		x.says(material("m1", "FREE", "material/M-9", ""))
+		for at := 0; at < b.N; at += 1000 {
+			var lines []string
+			for i := at; i < min(at+1000, b.N); i++ {
+				lines = append(lines, string(shiftRow(fmt.Sprint(i), "8").Body))
+			}
+			if _, err := x.take(native("shift-report", "application/x-ndjson", strings.Join(lines, "\n"))); err != nil {
+				b.Fatal(err)
+			}
+		}
+		files := inDozens(b)
+		files["catalog.yaml"] = "catalog: company\ntitle: A company\nextends: standard\nreplay: {approve-above: 100000}\n"
+		x.under(files)
+		b.ResetTimer()
+		p, err := x.ProposeReplay(b.Context(), "anna", &ledger.Choice{Plant: "graz", Message: "shift-report"}, "")
+		if err != nil {
+			b.Fatal(err)
+		}
+		chosen := b.Elapsed()
+		x.over(p.ID, ledger.ReplayProposed)
+		shown := b.Elapsed()
+		x.run(p.ID)
+		b.ReportMetric(float64(b.N)/chosen.Seconds(), "chosen/s")
+		b.ReportMetric(float64(b.N)/(shown-chosen).Seconds(), "shown/s")
+		b.ReportMetric(float64(b.N)/(b.Elapsed()-shown).Seconds(), "replayed/s")
+	})
+}

@@ -71,14 +71,19 @@ func (f *Flow) bulkTurns(ctx context.Context) (moved bool, err error) {
 	for i := range running {
 		err = errors.Join(err, f.turnOf(ctx, &running[i]))
 	}
-	return len(running) > 0 && err == nil, err
+	examined, failed := f.examineAll(ctx)
+	err = errors.Join(err, failed)
+	return (len(running) > 0 || examined) && err == nil, err
 }
 
 // turnOf gives the next members of a work their turn, in the way of what it does. What
 // becomes of a member goes on record in the commit that does it; after a crash the others
 // have theirs.
 func (f *Flow) turnOf(ctx context.Context, work *ledger.Bulk) error {
-	members, err := f.ledger.BulkLeft(ctx, work.ID, bulkTurn)
+	members, err := f.left(ctx, work)
+	if errors.Is(err, fault.DecidedAlready) { // it no longer runs
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -87,7 +92,7 @@ func (f *Flow) turnOf(ctx context.Context, work *ledger.Bulk) error {
 		_, err = f.ledger.EndBulk(ctx, f.principal(), work.ID)
 	case work.AtDesk():
 		_, err = f.ledger.ActBulk(ctx, f.principal(), work, len(members))
-	case work.What == ledger.BulkResume, work.What == ledger.BulkWaive:
+	case work.What == ledger.BulkResume, work.What == ledger.BulkWaive, work.What == ledger.ReplayWork:
 		err = f.decideMembers(ctx, work, members)
 	default:
 		err = fmt.Errorf("flow.turnOf: bulk work %s does %q: that is of a later version of the program", work.ID, work.What)
@@ -98,15 +103,25 @@ func (f *Flow) turnOf(ctx context.Context, work *ledger.Bulk) error {
 	return err
 }
 
+// left are the next members of a work that have not had their turn.
+func (f *Flow) left(ctx context.Context, work *ledger.Bulk) ([]ledger.BulkMember, error) {
+	if work.What == ledger.ReplayWork {
+		return f.replayLeft(ctx, work)
+	}
+	return f.ledger.BulkLeft(ctx, work.ID, bulkTurn)
+}
+
 // principal is in whose name this node acts by itself.
 func (f *Flow) principal() string { return "hub@" + f.node }
 
 // decideMembers lets members go on, or gives up commands, all of which goes on record as
 // messages.
 func (f *Flow) decideMembers(ctx context.Context, work *ledger.Bulk, members []ledger.BulkMember) error {
-	keys := make([]string, len(members))
+	var keys []string
 	for i := range members {
-		keys[i] = members[i].Key
+		if work.What != ledger.ReplayWork { // those do not stand still
+			keys = append(keys, members[i].Key)
+		}
 	}
 	still, err := f.readStill(ctx, keys)
 	if err != nil {
@@ -143,6 +158,9 @@ func (f *Flow) member(ctx context.Context, work *ledger.Bulk, m *ledger.BulkMemb
 		return goingOn{}, fault.New("flow.member", fault.DecidedAlready, "", "it was %s before its turn", m.Now)
 	}
 	place := &ledger.BulkPlace{Bulk: work.ID, N: m.N}
+	if work.What == ledger.ReplayWork {
+		return f.replayAgain(ctx, work, m, place)
+	}
 	if !m.IsStep() {
 		return f.messageAgain(ctx, still, m.Key, work.By, place)
 	}

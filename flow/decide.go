@@ -24,8 +24,17 @@ type decision struct {
 	objects map[event.Ref]ledger.Object // states as this entry leaves them
 }
 
-// Decide says what follows from an entry, inside the commit and from state alone.
+// Decide says what follows from an entry, inside the commit and from state alone. Of a
+// replay nothing follows but what was shown.
 func Decide(cat *catalog.Catalog, w *ledger.Working, e *ledger.Entry) ledger.Decision {
+	answer := decide(cat, w, e)
+	if r := e.Replay; r != nil && r.Shown != "" && answer.Outcome != ledger.Again && answer.Outcome != ledger.Later && foreseen(&answer) != r.Shown {
+		return ledger.Decision{Outcome: ledger.Unforeseen}
+	}
+	return answer
+}
+
+func decide(cat *catalog.Catalog, w *ledger.Working, e *ledger.Entry) ledger.Decision {
 	d := &decision{cat: cat, w: w, e: e, objects: map[event.Ref]ledger.Object{}}
 	key := e.Message.Key()
 	d.known, d.seen = w.Inbox[key]
@@ -76,7 +85,7 @@ func (d *decision) repetition(key string) (bool, ledger.Decision) {
 	digest := d.e.Message.Digest
 	switch {
 	case digest == d.known.Digest && !d.known.Held:
-		if d.e.Remap {
+		if d.e.Replay != nil {
 			return false, ledger.Decision{}
 		}
 		return true, ledger.Decision{Outcome: ledger.Duplicate, Version: d.known.Version}
@@ -185,6 +194,10 @@ func (d *decision) statements(key string) ([]ledger.Draft, *ledger.Decision) {
 			stop := d.hold(f, draft.After)
 			return nil, &stop
 		}
+		if d.replays() && !d.restated(key, &draft) {
+			stated[draft.Key] = true
+			continue
+		}
 		if f, waits := d.amend(&draft); f != nil {
 			stop := d.hold(f, waits)
 			return nil, &stop
@@ -223,6 +236,30 @@ func (d *decision) statements(key string) ([]ledger.Draft, *ledger.Decision) {
 		drafts = append(drafts, gone...)
 	}
 	return drafts, nil
+}
+
+// replays tells whether content is taken in again of which events stand, or stood: by a
+// replay, or because a replay has held it and now it goes on.
+func (d *decision) replays() bool {
+	again := d.known.Held && d.known.Effective == d.known.Version && d.e.Message.Digest == d.known.Digest
+	return d.known.Effective > 0 && (d.e.Replay != nil || again)
+}
+
+// restated points a draft of a replay to the statement of the same message that it is
+// compared with. It is false where the draft has nothing to say: what another message has
+// stated or amended since is that message's, and a reversal that stands is not made again.
+func (d *decision) restated(key string, draft *ledger.Draft) bool {
+	if draft.Amends == "" {
+		before, known := d.w.Statements[draft.Key]
+		return !known || before.Message == key
+	}
+	own := d.w.ByMessage[key]
+	if len(own) == 0 {
+		return false
+	}
+	before := d.w.Statements[own[0]] // a message that amends states one event
+	draft.Key, draft.Identity, draft.Slot, draft.Amends = before.Key, before.Identity, before.Slot, ""
+	return draft.Change != event.Reversal
 }
 
 // follows tells what keeps a draft from being the next statement behind another.
@@ -452,7 +489,7 @@ func (d *decision) record(drafts []ledger.Draft) ledger.Decision {
 	outcome := ledger.Recorded
 	if d.known.Effective > 0 {
 		outcome = ledger.Corrected
-		if len(drafts) == 0 && !keep {
+		if len(drafts) == 0 && !keep && !d.known.Held {
 			outcome = ledger.Duplicate
 		}
 	}

@@ -43,6 +43,7 @@ type arrival struct {
 	by     string            // who lets it go on, where it was held
 	bulk   *ledger.BulkPlace // set where it is a member of bulk work
 	edit   *ledger.Edit      // set where a person has edited its content
+	replay *ledger.Replaying // set where it is replayed
 }
 
 // bulk is the number of records that share a commit.

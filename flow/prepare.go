@@ -62,7 +62,7 @@ func (f *Flow) prepare(ctx context.Context, a arrival, attempt int) (*ledger.Ent
 func (f *Flow) preparation(ctx context.Context, a arrival, attempt int) (*preparation, error) {
 	cat := f.Catalog()
 	p := &preparation{flow: f, cat: cat, ctx: ctx, a: &a, e: newEntry(cat)}
-	p.e.Attempt, p.e.By, p.e.Bulk, p.e.Edit = attempt, a.by, a.bulk, a.edit
+	p.e.Attempt, p.e.By, p.e.Bulk, p.e.Edit, p.e.Replay = attempt, a.by, a.bulk, a.edit, a.replay
 	outputs, failed := p.outputs()
 	p.e.Message = a.Message
 	if failed == nil && len(p.e.Settlements) > 0 {

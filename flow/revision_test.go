@@ -11,7 +11,7 @@ import (
 )
 
 // shiftReport is the mapping of the shift report, with a text in it exchanged.
-func shiftReport(t *testing.T, old, text string) map[string]string {
+func shiftReport(t testing.TB, old, text string) map[string]string {
 	t.Helper()
 	const path = "mappings/graz-mes/shift-report.yaml"
 	data, err := os.ReadFile("testdata/company/" + path)

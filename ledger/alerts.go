@@ -170,7 +170,7 @@ func (l *Ledger) ClaimAlerts(ctx context.Context, channel string, limit int, lea
 	fresh := newID()
 	err := l.act(ctx, Act{}, func(ctx context.Context, s *session, at time.Time) error {
 		b.ID, b.Attempts, b.Alerts = "", 0, nil
-		waiting := "select bundle, attempts, due from alert_sends where channel = $1 and state = 'waiting' and bundle <> '' limit 1" + s.dialect.forUpdate()
+		waiting := "select bundle, attempts, due from alert_sends where channel = $1 and state = 'waiting' and bundle <> '' limit 1" + s.forUpdate()
 		due := int64(0)
 		err := s.each(ctx, waiting, []any{channel}, func(r Row) error { return r.Scan(&b.ID, &b.Attempts, &due) })
 		if err != nil || due > micros(at) {

@@ -88,6 +88,7 @@ type BulkMember struct {
 	Outcome BulkOutcome
 	Words   string
 	Ended   time.Time // zero before its turn
+	Shown   string    // of a replay: digest of what was shown
 	Now     string    // how the command or the message stands now; of BulkLeft, why its exception is no longer open, "" where it is
 }
 
@@ -164,11 +165,11 @@ func (l *Ledger) Bulk(ctx context.Context, id string) (Bulk, error) {
 	return all[0], nil
 }
 
-// Bulks is the newest bulk work of plants; of all where plants is nil.
+// Bulks is the newest bulk work about exceptions, of plants; of all where plants is nil.
 func (l *Ledger) Bulks(ctx context.Context, plants []string, limit int) ([]Bulk, error) {
-	where, args := "order by created desc, id limit $1", []any{limit}
+	where, args := "where what <> $1 order by created desc, id limit $2", []any{string(ReplayWork), limit}
 	if plants != nil {
-		where, args = "where "+l.store.dialect.isIn("plant", "$1")+" order by created desc, id limit $2", []any{l.store.dialect.list(plants), limit}
+		where, args = "where what <> $1 and "+l.store.dialect.isIn("plant", "$2")+" order by created desc, id limit $3", []any{string(ReplayWork), l.store.dialect.list(plants), limit}
 	}
 	return l.counted(ctx, bulkColumns+where, args...)
 }
@@ -208,7 +209,7 @@ func (l *Ledger) bulkMembers(ctx context.Context, query string, args ...any) ([]
 }
 
 // bulkMoves are the states of bulk work that a person may change, by the new one.
-var bulkMoves = map[string][]string{BulkPaused: {BulkRunning}, BulkRunning: {BulkPaused}, BulkCancelled: {BulkRunning, BulkPaused}}
+var bulkMoves = map[string][]string{BulkPaused: {BulkRunning}, BulkRunning: {BulkPaused}, BulkCancelled: {BulkRunning, BulkPaused, ReplayExamining, ReplayProposed, ReplayApproved}}
 
 // MoveBulk pauses bulk work, lets it go on or cancels it. From the commit on no member
 // has its turn while it does not run; what had its turn stays.

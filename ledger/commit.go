@@ -168,7 +168,7 @@ func (t *transaction) lockFeeds(ctx context.Context) error {
 	}
 	slices.Sort(plants)
 	plants = slices.Compact(plants)
-	query := "select plant, epoch, last, recorded, link, head from feeds where " + t.dialect.isIn("plant", "$1") + " order by plant" + t.dialect.forUpdate()
+	query := "select plant, epoch, last, recorded, link, head from feeds where " + t.dialect.isIn("plant", "$1") + " order by plant" + t.forUpdate()
 	read := func() error {
 		return t.each(ctx, query, []any{t.dialect.list(plants)}, func(r Row) error {
 			f := &feed{}
@@ -261,7 +261,14 @@ func (t *transaction) decideAll(ctx context.Context) (later []*item, err error) 
 		if it.result, err = t.apply(it.entry, it.key, &d); err != nil {
 			return nil, err
 		}
-		t.tell(it.entry, &it.result)
+		if it.entry.Replay != nil {
+			err = t.tellReplay(it, &d)
+		} else {
+			t.tell(it.entry, &it.result)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	return later, nil
 }
@@ -309,7 +316,7 @@ func (t *transaction) apply(e *Entry, key string, d *Decision) (Result, error) {
 	if d.Outcome == Duplicate {
 		t.agree(f, e, m)
 	}
-	if d.Outcome == Duplicate || d.Outcome == Again || d.Outcome == Refused || d.Same {
+	if d.Outcome == Duplicate || d.Outcome == Again || d.Outcome == Refused || d.Outcome == Unforeseen || d.Same {
 		result.Events, result.Position = t.standing(m.Key())
 		return result, nil
 	}

@@ -461,7 +461,7 @@ func (t *transaction) closeEdit(f *feed, m *keyed, by string, was *EditStanding,
 // agree closes a difference where the source sends what was edited.
 func (t *transaction) agree(f *feed, e *Entry, m *keyed) {
 	known := t.w.Inbox[m.Key()]
-	if e.Edit != nil || e.By != "" || e.Remap || known.Edit == nil || known.Version != known.Edit.version || known.Digest != m.Digest {
+	if e.Edit != nil || e.By != "" || e.Replay != nil || known.Edit == nil || known.Version != known.Edit.version || known.Digest != m.Digest {
 		return
 	}
 	const resolution = "the source has sent what was edited"

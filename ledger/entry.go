@@ -23,8 +23,10 @@ type Entry struct {
 
 	Mapping  string // "system/message" and revision that prepared it, for reversals
 	Revision string
-	Attempt  int  // how often it was prepared before: what heals is asked for once more only at 0
-	Remap    bool // a replay: known content is mapped again on purpose
+	Attempt  int // how often it was prepared before: what heals is asked for once more only at 0
+	// Replay is set where known content is taken in again on purpose, and what it states
+	// is compared with what stands.
+	Replay *Replaying
 
 	// Restates says that other content under the same id restates the message;
 	// otherwise it is a conflict.
@@ -286,7 +288,7 @@ const (
 	Refused   Outcome = "refused"   // edited content that does not go on either; nothing was written
 )
 
-// Three decisions are never an answer to a sender.
+// Four decisions are never an answer to a sender.
 const (
 	// Again prepares the entry anew, because what it waits for has arrived between
 	// its preparation and the commit.
@@ -297,6 +299,9 @@ const (
 	// Stopped leaves a member of bulk work alone that has had its turn, or whose work
 	// does not run: nothing is written.
 	Stopped Outcome = "stopped"
+	// Unforeseen leaves a member of a replay alone of which something else would follow
+	// than was shown: nothing is written.
+	Unforeseen Outcome = "unforeseen"
 )
 
 // A Decision is what follows from one entry.

@@ -114,7 +114,7 @@ func (t *transaction) loadTransactions(ctx context.Context, ids []string) error 
 	if len(ids) == 0 {
 		return nil
 	}
-	query := "select id, plan, object, plant, version, state, complete from transactions where " + t.dialect.isIn("id", "$1") + " order by id" + t.dialect.forUpdate()
+	query := "select id, plan, object, plant, version, state, complete from transactions where " + t.dialect.isIn("id", "$1") + " order by id" + t.forUpdate()
 	return t.each(ctx, query, []any{t.dialect.list(ids)}, func(r Row) error {
 		var x Transaction
 		var id string

@@ -28,10 +28,10 @@ const (
 //
 //	role      may                                                    includes
 //	viewer    see messages' facts, events, exceptions and reports
-//	operator  decide about what does not go on, replay               viewer
-//	quality   the same but replay, and see raw content               viewer
-//	steward   master data, cross-references, code lists, mappings    operator, viewer
-//	approver  approve what another one prepared: releases, waivers   viewer
+//	operator  decide about what does not go on                       viewer
+//	quality   the same, and see raw content                          viewer
+//	steward   master data, code lists, mappings, replays             operator, viewer
+//	approver  approve what another one prepared: releases, replays   viewer
 //	admin     keys, accounts and roles                               viewer
 //
 // What exactly, Permissions says.

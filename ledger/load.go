@@ -87,7 +87,7 @@ func (t *transaction) load(ctx context.Context) (*Working, error) {
 // not, so that no fold and no wake-up is lost. Keys share 4,096 locks, taken in
 // order.
 func (t *transaction) lockKeys(ctx context.Context, s *touched) error {
-	if t.dialect != postgres {
+	if !t.locks() {
 		return nil
 	}
 	var locks []int64

@@ -28,13 +28,13 @@ var (
 	Waive     = &Permission{"waiving", []string{Operator, Quality}, "signed"}
 	EditField = &Permission{"editing a held message", []string{Operator, Quality, Steward, Approver}, "signed; for each field the catalog names one of the roles, and may name one for the signature of a second person"}
 	Correct   = &Permission{"asking for a correction at source", []string{Operator, Quality, Steward}, "and ending one that nobody waits for"}
-	Replay    = &Permission{"replaying", []string{Operator}, ""}
-	Approve   = &Permission{"approving what somebody else prepared", []string{Approver}, "never one's own"}
+	Replays   = &Permission{"replaying", []string{Steward}, "proposing a replay, running, pausing and cancelling it"}
+	Approve   = &Permission{"approving what somebody else prepared", []string{Approver}, "a large replay; never one's own"}
 )
 
 // Permissions are all of them, in the order of the documentation.
 func Permissions() []*Permission {
-	return []*Permission{See, SeeRaw, Comment, Assign, Snooze, Resume, Settle, Waive, EditField, Correct, Replay, Approve}
+	return []*Permission{See, SeeRaw, Comment, Assign, Snooze, Resume, Settle, Waive, EditField, Correct, Replays, Approve}
 }
 
 // Can tells whether the principal has a permission at a plant. Systems have none: what a

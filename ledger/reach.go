@@ -212,7 +212,7 @@ func (t *transaction) loadWays(ctx context.Context, ways []Reach, refs map[event
 // the other records. Its locks are apart from those of lockKeys and taken before them,
 // but for what a correction takes back.
 func (t *transaction) lockWays(ctx context.Context, ways []Reach) error {
-	if t.dialect != postgres {
+	if !t.locks() {
 		return nil
 	}
 	locks := make([]int64, len(ways))

@@ -522,10 +522,11 @@ func (l *Ledger) CountHeld(ctx context.Context, about string) ([]HeldCount, erro
 }
 
 // CountWaived counts the messages that people gave up and that nothing replaced since:
-// Open is how many, Oldest when the first of them was raised.
+// Open is how many, Oldest when the first of them was raised. One that a replay had held
+// does not count: its events stand.
 func (l *Ledger) CountWaived(ctx context.Context) ([]HeldCount, error) {
 	var all []HeldCount
-	err := l.each(ctx, `select x.plant, x.system, x.reason, count(*), min(x.raised) from exceptions x join inbox i on i.key = x.message and i.version = x.version and i.state = 'held'
+	err := l.each(ctx, `select x.plant, x.system, x.reason, count(*), min(x.raised) from exceptions x join inbox i on i.key = x.message and i.version = x.version and i.state = 'held' and i.effective < i.version
 		where x.state = 'waived' and x.about = 'message' group by x.plant, x.system, x.reason order by x.plant, x.system, x.reason`, nil, func(r Row) error {
 		var c HeldCount
 		var oldest int64

@@ -256,9 +256,12 @@ func (d dialect) list(values []string) any {
 	return string(b)
 }
 
-// forUpdate locks the rows that a query reads. SQLite has one writer anyway.
-func (d dialect) forUpdate() string {
-	if d == postgres {
+// locks tells whether what is touched has to be locked. SQLite has one writer anyway.
+func (s *session) locks() bool { return s.dialect == postgres && !s.reading }
+
+// forUpdate locks the rows that a query reads.
+func (s *session) forUpdate() string {
+	if s.locks() {
 		return " for update"
 	}
 	return ""

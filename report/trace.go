@@ -29,7 +29,8 @@ type Trace struct {
 // A Line is one statement in a trace.
 type Line struct {
 	ledger.StoredEvent
-	Facts []event.Fact `json:"facts,omitempty"`
+	Facts    []event.Fact `json:"facts,omitempty"`
+	Replayed *ledger.Act  `json:"replayed,omitempty"` // of a replay, by which it was stated; nil where its source has
 }
 
 // traceLimit is how many statements a trace of an object shows at once.
@@ -199,5 +200,20 @@ func lines(ctx context.Context, l *ledger.Ledger, events []ledger.StoredEvent) (
 		}
 		all[i] = Line{StoredEvent: e, Facts: facts}
 	}
-	return all, nil
+	return all, addReplayed(ctx, l, all)
+}
+
+// addReplayed says which statements came of a replay: on whose account, and why.
+func addReplayed(ctx context.Context, l *ledger.Ledger, all []Line) error {
+	messages := make([]string, len(all))
+	for i := range all {
+		messages[i] = all[i].Message
+	}
+	acts, err := l.Replayed(ctx, messages)
+	for i := range all {
+		if act, ok := acts[all[i].ID()]; ok {
+			all[i].Replayed = &act
+		}
+	}
+	return err
 }

@@ -12,7 +12,7 @@ type group struct {
 func (c *cli) groups() []group {
 	return []group{
 		{"See it work:", []*cobra.Command{c.demoCommand(), c.simulateCommand()}},
-		{"Send and ask:", []*cobra.Command{c.sendCommand(), c.journalCommand(), c.traceCommand(), c.reportCommand(), c.heldCommand(), c.exceptionsCommand(), c.alertsCommand()}},
+		{"Send and ask:", []*cobra.Command{c.sendCommand(), c.journalCommand(), c.traceCommand(), c.reportCommand(), c.heldCommand(), c.exceptionsCommand(), c.replayCommand(), c.alertsCommand()}},
 		{"Agree and run:", []*cobra.Command{c.catalogCommand(), c.keysCommand(), c.serveCommand(), c.verifyCommand()}},
 		{"About:", []*cobra.Command{c.docsCommand(), c.versionCommand()}},
 	}

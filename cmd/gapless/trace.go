@@ -202,6 +202,9 @@ func printLine(w io.Writer, l *api.EventView, before []api.EventView) {
 	}
 	fmt.Fprintf(w, "  reported by %s %s, revision %.12s\n", at("source"), made, l.Revision)
 	fmt.Fprintf(w, "  recorded %s at %s position %s, event %s, message %s\n", at("recordedtime"), at("plant"), at("position"), at("id"), l.Message)
+	if l.Replayed != nil {
+		fmt.Fprintf(w, "  by a replay that %s ran: %s\n", l.Replayed.Principal, l.Replayed.Why)
+	}
 	for _, text := range countTexts(l, before) {
 		fmt.Fprintf(w, "  %s\n", text)
 	}

@@ -9,6 +9,37 @@ table acts
 	detail text collate "C" not null
 	PRIMARY KEY (plant, link, n)
 	CREATE INDEX acts_subject ON public.acts USING btree (subject)
+table alert_groups
+	plant text collate "C" not null
+	system text collate "C" not null
+	about text collate "C" not null
+	name text collate "C" not null
+	reason text collate "C" not null
+	stage bigint not null
+	started bigint not null
+	told bigint not null
+	emptied bigint not null
+	PRIMARY KEY (plant, system, about, name, reason, stage)
+table alert_sends
+	channel text collate "C" not null
+	alert text collate "C" not null
+	state text collate "C" not null
+	bundle text collate "C" not null
+	attempts bigint not null
+	due bigint not null
+	words text collate "C" not null
+	changed bigint not null
+	CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'given-up'::text])))
+	PRIMARY KEY (channel, alert)
+	CREATE INDEX alert_sends_waiting ON public.alert_sends USING btree (channel, due) WHERE (state = 'waiting'::text)
+table alerts
+	id text collate "C" not null
+	plant text collate "C" not null
+	kind text collate "C" not null
+	decided bigint not null
+	notice bytea not null
+	PRIMARY KEY (id)
+	CREATE INDEX alerts_decided ON public.alerts USING btree (decided, id)
 table attempts
 	step text collate "C" not null
 	number bigint not null
@@ -44,6 +75,7 @@ table bulk
 	created bigint not null
 	changed bigint not null
 	PRIMARY KEY (id)
+	CREATE INDEX bulk_examining ON public.bulk USING btree (created) WHERE (state = 'examining'::text)
 	CREATE INDEX bulk_running ON public.bulk USING btree (created) WHERE (state = 'running'::text)
 table bulk_members
 	bulk text collate "C" not null
@@ -442,6 +474,53 @@ table relations
 	position bigint not null
 	PRIMARY KEY (from_ref, kind, to_ref, key, "position")
 	CREATE INDEX relations_to ON public.relations USING btree (to_ref, kind, from_ref)
+table replay_commands
+	replay text collate "C" not null
+	effect text collate "C" not null
+	kind text collate "C" not null
+	reaction text collate "C" not null
+	system text collate "C" not null
+	command text collate "C" not null
+	status text collate "C" not null
+	steps bigint not null
+	PRIMARY KEY (replay, effect, kind, reaction, system, command, status)
+table replay_erased
+	replay text collate "C" not null
+	n bigint not null
+	message text collate "C" not null
+	version bigint not null
+	PRIMARY KEY (replay, n)
+table replay_figures
+	replay text collate "C" not null
+	measure text collate "C" not null
+	unit text collate "C" not null
+	material text collate "C" not null
+	order_ref text collate "C" not null
+	before text collate "C" not null
+	after text collate "C" not null
+	PRIMARY KEY (replay, measure, unit, material, order_ref)
+table replay_findings
+	replay text collate "C" not null
+	n bigint not null
+	result text collate "C" not null
+	shown text collate "C" not null
+	words text collate "C" not null
+	detail text collate "C" not null
+	PRIMARY KEY (replay, n)
+	CREATE INDEX replay_findings_result ON public.replay_findings USING btree (replay, result, n)
+table replays
+	id text collate "C" not null
+	revision text collate "C" not null
+	examined bigint not null
+	erased bigint not null
+	shown text collate "C" not null
+	approval bigint not null
+	proposed bigint not null
+	approver text collate "C" not null
+	approved bigint not null
+	runner text collate "C" not null
+	CHECK ((approval = ANY (ARRAY[(0)::bigint, (1)::bigint])))
+	PRIMARY KEY (id)
 table revisions
 	digest text collate "C" not null
 	released bigint not null

@@ -12,6 +12,43 @@ CREATE TABLE acts (
 
 CREATE INDEX acts_subject on acts (subject)
 
+CREATE TABLE alert_groups (
+	plant   text   not null,
+	system  text   not null,
+	about   text   not null,
+	name    text   not null,
+	reason  text   not null,
+	stage   bigint not null,
+	started bigint not null,
+	told    bigint not null,
+	emptied bigint not null,
+	primary key (plant, system, about, name, reason, stage)
+) without rowid
+
+CREATE TABLE alert_sends (
+	channel  text   not null,
+	alert    text   not null,
+	state    text   not null check (state in ('waiting', 'sent', 'given-up')),
+	bundle   text   not null,
+	attempts bigint not null,
+	due      bigint not null,
+	words    text   not null,
+	changed  bigint not null,
+	primary key (channel, alert)
+) without rowid
+
+CREATE INDEX alert_sends_waiting on alert_sends (channel, due) where state = 'waiting'
+
+CREATE TABLE alerts (
+	id      text   not null primary key,
+	plant   text   not null,
+	kind    text   not null,
+	decided bigint not null,
+	notice  blob not null
+)
+
+CREATE INDEX alerts_decided on alerts (decided, id)
+
 CREATE TABLE attempts (
 	step        text   not null,
 	number      bigint not null,
@@ -50,6 +87,8 @@ CREATE TABLE "bulk" (
 	created    bigint not null,
 	changed    bigint not null
 )
+
+CREATE INDEX bulk_examining on bulk (created) where state = 'examining'
 
 CREATE INDEX bulk_running on bulk (created) where state = 'running'
 
@@ -509,6 +548,62 @@ CREATE TABLE relations (
 ) without rowid
 
 CREATE INDEX relations_to on relations (to_ref, kind, from_ref)
+
+CREATE TABLE replay_commands (
+	replay   text   not null,
+	effect   text   not null,
+	kind     text   not null,
+	reaction text   not null,
+	system   text   not null,
+	command  text   not null,
+	status   text   not null,
+	steps    bigint not null,
+	primary key (replay, effect, kind, reaction, system, command, status)
+) without rowid
+
+CREATE TABLE replay_erased (
+	replay  text   not null,
+	n       bigint not null,
+	message text   not null,
+	version bigint not null,
+	primary key (replay, n)
+) without rowid
+
+CREATE TABLE replay_figures (
+	replay    text not null,
+	measure   text not null,
+	unit      text not null,
+	material  text not null,
+	order_ref text not null,
+	before    text not null,
+	after     text not null,
+	primary key (replay, measure, unit, material, order_ref)
+) without rowid
+
+CREATE TABLE replay_findings (
+	replay text   not null,
+	n      bigint not null,
+	result text   not null,
+	shown  text   not null,
+	words  text   not null,
+	detail text   not null,
+	primary key (replay, n)
+) without rowid
+
+CREATE INDEX replay_findings_result on replay_findings (replay, result, n)
+
+CREATE TABLE replays (
+	id       text   not null primary key,
+	revision text   not null,
+	examined bigint not null,
+	erased   bigint not null,
+	shown    text   not null,
+	approval bigint not null check (approval in (0, 1)),
+	proposed bigint not null,
+	approver text   not null,
+	approved bigint not null,
+	runner   text   not null
+) without rowid
 
 CREATE TABLE revisions (
 	digest   text    not null primary key,
