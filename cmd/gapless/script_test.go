@@ -61,7 +61,7 @@ func stories(pattern string, vars []string) testscript.Params {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"month": month, "hub": hub, "unhub": unhub, "code": code, "settled": settled, "undecided": undecided, "told": told, "raised": raised, "refused": refused, "applied": applied,
+			"month": month, "hub": hub, "unhub": unhub, "code": code, "settled": settled, "raised": raised, "told": told, "applied": applied,
 			"rewrite": rewrite, "alter": alter, "lastline": lastLine, "field": field,
 		},
 	}
@@ -203,20 +203,6 @@ func applied(ts *testscript.TestScript, _ bool, args []string) {
 		<-every.C
 	}
 	ts.Fatalf("nothing is applied after 20 s")
-}
-
-// undecided N waits until of N commands nobody can tell whether they were done.
-func undecided(ts *testscript.TestScript, _ bool, args []string) { stand(ts, args, "step_undecided") }
-
-// refused N waits until N commands are refused because there is not enough stock.
-func refused(ts *testscript.TestScript, _ bool, args []string) { stand(ts, args, "stock_insufficient") }
-
-// stand waits until so many exceptions of a reason are open.
-func stand(ts *testscript.TestScript, args []string, reason string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: undecided N or refused N")
-	}
-	raised(ts, false, []string{args[0], "step_undecided"})
 }
 
 // raised N REASON waits until N exceptions of a reason are open.
