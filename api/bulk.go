@@ -104,7 +104,7 @@ func bulkNeeds(what ledger.BulkWhat) *ledger.Permission {
 		return ledger.Snooze
 	case ledger.BulkWaive:
 		return ledger.Waive
-	case ledger.BulkResume:
+	case ledger.BulkResume, ledger.ReplayWork: // the latter has routes of its own, and is refused
 	}
 	return ledger.Resume
 }
@@ -123,7 +123,7 @@ func (a *API) bulkStart(ctx context.Context, c ledger.Cause, in *bulkStart) (led
 		if err = required("until", in.Until); err == nil {
 			start.Input.Until, err = Instant(in.Until).time("until", time.Time{})
 		}
-	case ledger.BulkResume, ledger.BulkWake, ledger.BulkWaive: // are told nothing but why
+	case ledger.BulkResume, ledger.BulkWake, ledger.BulkWaive, ledger.ReplayWork: // are told nothing but why
 	}
 	return start, err
 }

@@ -171,7 +171,7 @@ func (a *API) resolve(ctx context.Context, who caller, in *resolveIn) (StepView,
 	}
 	need := ledger.Settle
 	switch flow.How(in.Body.How) {
-	case flow.Resume:
+	case flow.Resume, flow.Split:
 		need = ledger.Resume
 	case flow.Waive:
 		need = ledger.Waive

@@ -47,6 +47,7 @@ func (b *BulkStart) check(l *Ledger) error {
 		return l.snoozable(op, b.Input.Until)
 	case BulkWaive:
 		return waivable(op, b.Why)
+	case ReplayWork: // is about messages, not about what does not go on
 	}
 	return fault.New(op, fault.InvalidRequest, "what", "%.40q; give resume, assign, comment, snooze, wake or waive", b.What)
 }
@@ -151,7 +152,7 @@ func (b *Bulk) deskAct() (deskAct, bool) {
 		if c, err := ParseCause(b.Cause); err == nil && c.About == aboutMessage {
 			return waiving(why), true
 		}
-	case BulkResume: // goes on record as messages
+	case BulkResume, ReplayWork: // go on record as messages
 	}
 	return deskAct{}, false
 }
