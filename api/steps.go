@@ -58,6 +58,18 @@ type StepView struct {
 	Attempts  []AttemptView   `json:"attempts,omitempty" nullable:"false"`
 	Documents []DocumentView  `json:"documents,omitempty" nullable:"false" doc:"Numbers that the system gave"`
 	Open      []ExceptionView `json:"open,omitempty" nullable:"false"`
+	OnTop     []OnTopView     `json:"on_top,omitempty" nullable:"false" doc:"Of a command that does not go on: what the system has done on top of what it amends or takes back, the newest first, which is the order to take it back in"`
+}
+
+// OnTopView is a command that stands on another one.
+type OnTopView struct {
+	Command string `json:"command"`
+	Name    string `json:"name" example:"stock-status"`
+	Object  string `json:"object"`
+	Wanted  string `json:"wanted,omitempty"`
+	Status  string `json:"status"`
+	Cause   string `json:"cause" doc:"Id of the event's statement"`
+	Changed string `json:"changed" format:"date-time"`
 }
 
 // AttemptView is one try of a step.
@@ -119,6 +131,11 @@ func stepView(who caller, s *report.Step) StepView {
 	}
 	for _, d := range s.Documents {
 		v.Documents = append(v.Documents, DocumentView(d))
+	}
+	for i := range s.OnTop {
+		if t := &s.OnTop[i]; who.scope.sees(t.Plant) {
+			v.OnTop = append(v.OnTop, OnTopView{Command: t.Key, Name: t.Command, Object: string(t.Object), Wanted: t.Wanted, Status: string(t.Status), Cause: t.Cause, Changed: utc(t.Changed)})
+		}
 	}
 	return v
 }

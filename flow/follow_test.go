@@ -17,6 +17,7 @@ import (
 	"github.com/gapless/gapless/connector"
 	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/flow"
+	"github.com/gapless/gapless/internal/testpostgres"
 	"github.com/gapless/gapless/ledger"
 	"github.com/gapless/gapless/transaction"
 )
@@ -145,10 +146,15 @@ type following struct {
 
 func newFollowing(t testing.TB) *following {
 	t.Helper()
+	return followingOn(t, filepath.Join(t.TempDir(), "gapless.db"))
+}
+
+func followingOn(t testing.TB, database string) *following {
+	t.Helper()
 	x := &following{erp: &books{}, wms: &books{}}
 	x.hub = hubOn(t, flow.Config{
 		Catalog: followingCompany(t),
-		Ledger:  ledger.Config{Database: filepath.Join(t.TempDir(), "gapless.db")},
+		Ledger:  ledger.Config{Database: database},
 		Systems: map[string]flow.Follower{"erp": findable(x.erp), "graz-wms": findable(x.wms)},
 	})
 	return x
@@ -237,6 +243,53 @@ func TestACorrectionAmendsWhatIsAppliedAndAReversalUndoesIt(t *testing.T) {
 	basis, _ := amendment["basis"].(map[string]any)
 	if documents, _ := basis["documents"].([]any); len(documents) != 1 {
 		t.Errorf("an amendment does not say what it starts from: %v", amendment)
+	}
+	x.verified()
+}
+
+// TestWhatStandsOnTopOfWhatIsTakenBackIsTold lets a system refuse to take a receipt back:
+// whoever looks is told what it has done with the lot since.
+func TestWhatStandsOnTopOfWhatIsTakenBackIsTold(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { standsOnTop(t, sqlite(t)) })
+	t.Run("postgres", func(t *testing.T) { standsOnTop(t, testpostgres.Database(t)) })
+}
+
+func standsOnTop(t *testing.T, database string) {
+	t.Helper()
+	x := followingOn(t, database)
+	x.erp.fate = func(cmd connector.Command) fate {
+		if cmd.Name == "reverse-receipt" {
+			return refuses
+		}
+		return well
+	}
+	x.becomes(x.says(lotMade("e1", "4711", "100")), "recorded")
+	x.quiet()
+	x.becomes(x.says(lotReleased("q1", "4711")), "recorded")
+	x.quiet()
+	x.becomes(x.says(lotMade("e2", "4711", "90", corrects("e1"))), "recorded")
+	x.quiet()
+	x.becomes(x.says(lotMade("e3", "4711", "90", reverses("e2"))), "recorded")
+	x.quiet()
+	steps, err := x.Ledger().StepsOf(t.Context(), "lot-to-stock lot/M-100/4711")
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string][]string{}
+	for i := range steps {
+		if !steps[i].Status.Stuck() {
+			continue
+		}
+		tops, err := x.Ledger().OnTop(t.Context(), &steps[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, top := range tops {
+			told[steps[i].Command] = append(told[steps[i].Command], string(top.Status)+" "+top.Command+" "+top.Wanted)
+		}
+	}
+	if diff := cmp.Diff(map[string][]string{"reverse-receipt": {"applied stock-status free"}}, told); diff != "" {
+		t.Errorf("on top (-want +got):\n%s", diff)
 	}
 	x.verified()
 }

@@ -29,6 +29,7 @@ type Step struct {
 	Tries     []ledger.Attempt      `json:"tries,omitempty"`
 	Documents []ledger.StepDocument `json:"documents,omitempty"`
 	Open      []ledger.Exception    `json:"open,omitempty"`
+	OnTop     []ledger.Step         `json:"on_top,omitempty"` // of one that does not go on: what stands on what it amends or takes back
 }
 
 // followed are the transactions about an object with their steps.
@@ -72,6 +73,11 @@ func traced(ctx context.Context, l *ledger.Ledger, steps []ledger.Step) ([]Step,
 		}
 		if x.Open, err = open(ctx, l, s.Key); err != nil {
 			return nil, err
+		}
+		if s.Status.Stuck() {
+			if x.OnTop, err = l.OnTop(ctx, &s); err != nil {
+				return nil, err
+			}
 		}
 		all[i] = x
 	}

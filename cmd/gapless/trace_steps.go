@@ -92,6 +92,10 @@ func printStep(w io.Writer, s *api.StepView) {
 	for i := range s.Open {
 		printException(w, &s.Open[i])
 	}
+	for i := range s.OnTop {
+		t := &s.OnTop[i]
+		fmt.Fprintf(w, "    on top of what it is about: %s, command %s\n", strings.TrimSpace(t.Status+" "+t.Name+" of "+t.Object+" "+t.Wanted), t.Command)
+	}
 }
 
 func attemptText(a *api.AttemptView) string {
