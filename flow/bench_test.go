@@ -180,7 +180,7 @@ func BenchmarkBulk(b *testing.B) {
 		x := &following{erp: &books{}}
 		x.hub = hubOn(b, flow.Config{
 			Catalog: followingCompany(b), Ledger: ledger.Config{Database: dsn, Clock: time.Now},
-			Systems: map[string]flow.Follower{"erp": {System: x.erp, Traits: connector.Traits{Class: connector.Findable, KeyCarrier: "reference"}, Concurrency: 64}},
+			Systems: map[string]flow.Follower{"erp": {System: x.erp, Traits: connector.Traits{Class: connector.Findable, KeyCarrier: "reference"}, Concurrency: 256}},
 		})
 		open := x.refusing()
 		lotsMade(b, x.hub, 0, b.N)

@@ -644,19 +644,19 @@ func (t *transaction) addStates() {
 
 // release ends the exceptions and waits of messages that went on.
 func (t *transaction) release(ctx context.Context) error {
+	var keys, versions []string
 	for _, id := range t.freed {
 		key, version, err := event.ParseStatementID(id)
 		if err != nil {
 			return fmt.Errorf("ledger.release: %w", err)
 		}
-		if err := t.exec(ctx, "delete from waits where message = $1 and version = $2", key, int64(version)); err != nil {
+		keys, versions = append(keys, key), append(versions, momentOf{key, version}.text())
+	}
+	if len(keys) > 0 {
+		err := t.exec(ctx, "delete from waits where "+t.dialect.isIn("message", "$1")+" and "+t.dialect.isIn(statementColumn, "$2"), t.dialect.list(keys), t.dialect.list(versions))
+		if err != nil {
 			return err
 		}
 	}
-	for _, e := range t.ended {
-		if err := t.endException(ctx, e.state, e.by, "message = $4 and version = $5", e.state, e.at, e.resolution, e.message, int64(e.version)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.endExceptions(ctx, t.ended, false)
 }

@@ -101,6 +101,38 @@ func (t *transaction) counted(plant, reason any) *ExceptionCount {
 	return t.counts[key]
 }
 
+// An ending is how exceptions end.
+type ending struct{ state, by, resolution string }
+
+// endExceptions ends open exceptions of steps, or of message versions, and counts those
+// that it ends: all that end alike by one statement, at the time of the last.
+func (t *transaction) endExceptions(ctx context.Context, all []ended, ofSteps bool) error {
+	var order []ending
+	alike := map[ending][]ended{}
+	for _, x := range all {
+		how := ending{x.state, x.by, x.resolution}
+		if alike[how] == nil {
+			order = append(order, how)
+		}
+		alike[how] = append(alike[how], x)
+	}
+	for _, how := range order {
+		var keys, versions []string
+		at := int64(0)
+		for _, x := range alike[how] {
+			keys, versions, at = append(keys, x.message), append(versions, momentOf{x.message, x.version}.text()), max(at, x.at)
+		}
+		where, args := t.dialect.isIn("message", "$4")+" and about = 'step'", []any{how.state, at, how.resolution, t.dialect.list(keys)}
+		if !ofSteps {
+			where, args = t.dialect.isIn("message", "$4")+" and "+t.dialect.isIn(statementColumn, "$5"), append(args, t.dialect.list(versions))
+		}
+		if err := t.endException(ctx, how.state, how.by, where, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // endException ends open exceptions by an update that takes $1 and $2 as state and time,
 // and counts those that it ends.
 func (t *transaction) endException(ctx context.Context, state, by, where string, args ...any) error {

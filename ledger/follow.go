@@ -407,15 +407,16 @@ func (t *transaction) writeFollowing(ctx context.Context) error {
 	if err := errors.Join(t.moveLanes(ctx), t.keepDue(ctx)); err != nil {
 		return err
 	}
-	for _, end := range t.endedSteps {
-		if err := t.endException(ctx, end.state, end.by, "message = $4 and about = 'step'", end.state, end.at, end.resolution, end.message); err != nil {
-			return err
-		}
-		if err := t.exec(ctx, "delete from waits where message = $1", end.message); err != nil {
-			return err
-		}
+	if len(t.endedSteps) == 0 {
+		return nil
 	}
-	return nil
+	keys := make([]string, len(t.endedSteps))
+	for i := range t.endedSteps {
+		keys[i] = t.endedSteps[i].message
+	}
+	return errors.Join(
+		t.endExceptions(ctx, t.endedSteps, true),
+		t.exec(ctx, "delete from waits where "+t.dialect.isIn("message", "$1"), t.dialect.list(keys)))
 }
 
 // addFollowing gathers the rows that are written once per commit.
