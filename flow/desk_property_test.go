@@ -38,17 +38,17 @@ func TestHoweverPeopleDecideEachCommandIsDoneOnceAndEachExceptionHasOneEnd(t *te
 func decideAnyhow(t *testing.T, g *rapid.T) {
 	x := newDeciding(t, g)
 	acts := []func(){
-		func() { x.closed.Store(!x.closed.Load()) },
+		x.editOne, x.restart, x.propose, x.turn, x.runReplay,
 		func() { x.resolveOne(flow.Resume) },
-		func() { x.resolveOne(flow.Waive) },
 		func() {
 			x.beginBulk(x.cause, ledger.BulkResume, ledger.BulkResume, ledger.BulkWaive, ledger.BulkComment)
 		},
 		func() { x.beginBulk(x.unmapped, ledger.BulkResume, ledger.BulkComment) },
-		x.moveWork, x.moveWork, x.editOne, x.editOne, x.repeat, x.propose, x.runReplay, x.restart,
+		func() { x.resolveOne(flow.Waive) },
+		x.moveWork, x.repeat,
 	}
-	for range rapid.IntRange(1, 16).Draw(g, "acts") {
-		acts[rapid.IntRange(0, len(acts)-1).Draw(g, "act")]()
+	for _, act := range rapid.Permutation(slices.Concat(acts, acts)).Draw(g, "acts") {
+		act()
 	}
 	for _, id := range x.works {
 		x.toTheEnd(id)
@@ -68,6 +68,7 @@ type deciding struct {
 	g         *rapid.T
 	cfg       flow.Config
 	catalogs  []*catalog.Catalog // the second one counts otherwise
+	catalog   int                // which of them is in force
 	closed    atomic.Bool        // the ERP refuses everything
 	cause     ledger.Cause       // of all that the ERP has refused
 	unmapped  ledger.Cause       // of the weighings, as long as they are held
@@ -104,7 +105,7 @@ func newDeciding(t *testing.T, g *rapid.T) *deciding {
 	x.hub = hubOn(t, x.cfg)
 	x.makeLots(0, rapid.IntRange(1, 100).Draw(g, "lots"))
 	x.says(material("m1", "FREE", "material/M-9", ""))
-	for i := range rapid.IntRange(0, 3).Draw(g, "rows") {
+	for i := range rapid.IntRange(1, 3).Draw(g, "rows") {
 		x.becomes(x.send(shiftRow(fmt.Sprint(i), "8")), "recorded")
 	}
 	x.quiet()
@@ -131,6 +132,9 @@ func (x *deciding) told(err error) {
 		x.t.Fatal(err)
 	}
 }
+
+// turn opens the ERP, or closes it.
+func (x *deciding) turn() { x.closed.Store(!x.closed.Load()) }
 
 func (x *deciding) resolveOne(how flow.How) {
 	open, _, err := x.Ledger().Desk(x.t.Context(), ledger.DeskFilter{Cause: &x.cause, Limit: 5})
@@ -204,7 +208,10 @@ func (x *deciding) runProposed(id string) {
 
 func (x *deciding) restart() {
 	x.stop()
-	x.cfg.Catalog = rapid.SampledFrom(x.catalogs).Draw(x.g, "catalog")
+	if rapid.Bool().Draw(x.g, "changed") {
+		x.catalog = 1 - x.catalog
+	}
+	x.cfg.Catalog = x.catalogs[x.catalog]
 	x.hub = hubOn(x.t, x.cfg)
 }
 
