@@ -81,7 +81,6 @@ type deciding struct {
 
 func newDeciding(t *testing.T, g *rapid.T) *deciding {
 	x := &deciding{following: &following{erp: &books{}}, g: g, edited: map[string]string{}}
-	x.closed.Store(true)
 	x.erp.fate = func(connector.Command) fate {
 		if x.closed.Load() {
 			return refuses
@@ -103,11 +102,14 @@ func newDeciding(t *testing.T, g *rapid.T) *deciding {
 		Systems: map[string]flow.Follower{"erp": follower},
 	}
 	x.hub = hubOn(t, x.cfg)
-	x.makeLots(0, rapid.IntRange(1, 100).Draw(g, "lots"))
 	x.says(material("m1", "FREE", "material/M-9", ""))
+	x.closed.Store(rapid.Bool().Draw(g, "closed")) // else the rows are received, and what they are corrected to is an amendment
 	for i := range rapid.IntRange(1, 3).Draw(g, "rows") {
 		x.becomes(x.send(shiftRow(fmt.Sprint(i), "8")), "recorded")
 	}
+	x.quiet()
+	x.closed.Store(true)
+	x.makeLots(0, rapid.IntRange(1, 100).Draw(g, "lots"))
 	x.quiet()
 	x.cause = x.theGroup().Cause
 	for i := range rapid.IntRange(1, 3).Draw(g, "weighings") {
