@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -58,8 +59,8 @@ func (h *hub) resumeAll(g ledger.Group, first int) ledger.Bulk {
 	return work
 }
 
-// over waits until bulk work is in a state.
-func (h *hub) over(id, state string) ledger.Bulk {
+// over waits until bulk work is in one of the states.
+func (h *hub) over(id string, states ...string) ledger.Bulk {
 	h.t.Helper()
 	deadline := time.After(60 * time.Second)
 	for {
@@ -68,7 +69,7 @@ func (h *hub) over(id, state string) ledger.Bulk {
 		if err != nil {
 			h.t.Fatal(err)
 		}
-		if work.State == state {
+		if slices.Contains(states, work.State) {
 			return work
 		}
 		select {

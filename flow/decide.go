@@ -300,7 +300,7 @@ func (d *decision) gone(key string, stated map[string]bool) ([]ledger.Draft, *fa
 		}
 		r := before.Draft
 		r.Statement, r.Change, r.Facts, r.Verdicts = before.Statement+1, event.Reversal, nil, nil
-		r.Mapping, r.Revision, r.Edited = d.e.Mapping, d.e.Revision, d.e.Edit != nil
+		r.Mapping, r.Revision, r.Edited = d.e.Mapping, d.e.Revision, d.e.Message.Channel == ledger.EditChannel
 		drafts = append(drafts, r)
 	}
 	return drafts, nil

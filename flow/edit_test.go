@@ -33,12 +33,25 @@ editable:
 // editing is a hub at which weighings can be edited.
 func editing(t testing.TB, database string, faults func(string) error) *hub {
 	t.Helper()
-	text, err := os.ReadFile("testdata/company/mappings/graz-mes/weighing.yaml")
+	return hubOn(t, flow.Config{Catalog: company(t, editableWeighing(t)), Ledger: ledger.Config{Database: database, Faults: faults}})
+}
+
+// editableWeighing is the mapping of a weighing that can be edited, with texts of it
+// replaced: pairs of old and new.
+func editableWeighing(t testing.TB, replaced ...string) map[string]string {
+	t.Helper()
+	const path = "mappings/graz-mes/weighing.yaml"
+	text, err := os.ReadFile("testdata/company/" + path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cat := company(t, map[string]string{"mappings/graz-mes/weighing.yaml": string(text) + editable})
-	return hubOn(t, flow.Config{Catalog: cat, Ledger: ledger.Config{Database: database, Faults: faults}})
+	return map[string]string{path: strings.NewReplacer(replaced...).Replace(string(text)) + editable}
+}
+
+// doubled is a mapping of a weighing that takes the double of what was weighed.
+func doubled(t testing.TB) map[string]string {
+	t.Helper()
+	return editableWeighing(t, "quantity(this.amount,", `quantity(this.amount.times("2"),`)
 }
 
 // onEditing runs a test at such a hub on each database.
@@ -101,7 +114,7 @@ func (h *hub) edited(message string, by ledger.Principal, fields ...string) flow
 }
 
 // refusedEdit wants a reason, and a word of what is said.
-func refusedEdit(t *testing.T, err error, reason *fault.Reason, word string) {
+func refusedEdit(t testing.TB, err error, reason *fault.Reason, word string) {
 	t.Helper()
 	if !errors.Is(err, reason) || !strings.Contains(err.Error(), word) {
 		t.Errorf("%v; want %s with %q", err, reason.Code, word)
@@ -111,6 +124,11 @@ func refusedEdit(t *testing.T, err error, reason *fault.Reason, word string) {
 func (h *hub) amount(number string) string {
 	h.t.Helper()
 	s := h.statement(weighingKey(number))
+	return weight(&s)
+}
+
+// weight is what was weighed: "0.5 KGM".
+func weight(s *ledger.StoredEvent) string {
 	inputs, _ := s.Data["inputs"].([]any)
 	first, _ := inputs[0].(doc)
 	q, _ := first["quantity"].(doc)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -407,6 +408,74 @@ func TestWhatAnotherMessageHasAmendedSinceStays(t *testing.T) {
 		t.Errorf("something has moved:\n%s\n%s", before, after)
 	}
 	x.verified()
+}
+
+func TestWhatWasEditedIsReplayedAsItWasEdited(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { replaysEdited(t, filepath.Join(t.TempDir(), "gapless.db")) })
+	t.Run("postgres", func(t *testing.T) { replaysEdited(t, testpostgres.Database(t)) })
+}
+
+func replaysEdited(t *testing.T, dsn string) {
+	x := newReplaying(t, dsn)
+	x.under(editableWeighing(t))
+	signed := x.signed("W-1", "0,5", "0.5")
+	x.becomes(x.edited(x.one(weighed("W-2", "0.5", "Kilo")).Message, stella, "unit", "kg"), "recorded")
+	made := x.only("W-2")
+	replays := func(slots string, want map[ledger.ReplayResult]int64) {
+		t.Helper()
+		r := x.proposed(ledger.Choice{Message: "weighing"})
+		if diff := cmp.Diff(want, r.Found); diff != "" {
+			t.Errorf("%s\n%+v", diff, x.members(r.ID))
+		}
+		x.run(r.ID)
+		for number, e := range map[string]ledger.Edit{"W-1": signed, "W-2": made} {
+			x.standsEdited(number, &e, slots)
+		}
+		x.verified()
+	}
+	replays("consumed 0.5 KGM", map[ledger.ReplayResult]int64{ledger.ReplayUnchanged: 2})
+	if n := x.count(); n.Events != 3 {
+		t.Errorf("a replay that changes nothing leaves %d events", n.Events)
+	}
+	x.under(doubled(t))
+	replays("correction of consumed 1 KGM", map[ledger.ReplayResult]int64{ledger.ReplayCorrected: 2})
+	x.becomes(x.one(weighed("W-1", "0,5", "kg")), "duplicate") // the original says nothing new
+	x.under(editableWeighing(t, "slot: consumed", "slot: used"))
+	replays("reversal of consumed 1 KGM, used 0.5 KGM", map[ledger.ReplayResult]int64{ledger.ReplayCorrected: 2})
+	x.becomes(x.one(weighed("W-1", "0.5", "kg")), "duplicate")
+	if e := x.only("W-1"); e.State != ledger.EditAgreed {
+		t.Errorf("its source says the same, and the difference is %s", e.State)
+	}
+	x.verified()
+}
+
+// standsEdited checks that a weighing stands by its edit, which is as it was, and by the
+// statements told.
+func (x *replaying) standsEdited(number string, was *ledger.Edit, want string) {
+	x.t.Helper()
+	if diff := cmp.Diff(*was, x.only(number)); diff != "" {
+		x.t.Errorf("the edit of %s has moved: %s", number, diff)
+	}
+	all, err := x.Ledger().EventsOfMessage(x.t.Context(), weighingKey(number))
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	var slots []string
+	for i := range all {
+		e := &all[i]
+		if !e.Edited || e.Message != was.VersionID() {
+			x.t.Errorf("the statement of slot %s of %s is of %s, edited: %t", e.Slot, number, e.Message, e.Edited)
+		}
+		slot := e.Slot + " " + weight(e)
+		if e.Change != event.First {
+			slot = string(e.Change) + " of " + slot
+		}
+		slots = append(slots, slot)
+	}
+	slices.Sort(slots)
+	if got := strings.Join(slots, ", "); got != want {
+		x.t.Errorf("%s stands as %s, want %s", number, got, want)
+	}
 }
 
 func TestAboveTheLimitASecondPersonApproves(t *testing.T) {
