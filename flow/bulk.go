@@ -13,7 +13,7 @@ import (
 
 // bulkTurn is how many members of bulk work have their turn together. Between two
 // turns others are served.
-const bulkTurn = 128
+const bulkTurn = 256
 
 // bulkEvery is how often bulk work is looked for that another node has begun.
 const bulkEvery = time.Second

@@ -227,6 +227,28 @@ func (h *client) send(ctx context.Context, method, route string, document, into 
 	return nil
 }
 
+// asks is a command that asks the hub for one document, and prints it.
+func asks[T any](c *cli, n *connection, route string, query func() url.Values, show func(*T)) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		h, err := n.client()
+		if err != nil {
+			return err
+		}
+		var answer T
+		if err := h.get(cmd.Context(), route, query(), &answer); err != nil {
+			return err
+		}
+		if c.json {
+			return c.printJSON(answer)
+		}
+		show(&answer)
+		return nil
+	}
+}
+
+// nothing asks for all that there is.
+func nothing() url.Values { return nil }
+
 // values are the query parameters that are not empty.
 func values(pairs ...string) url.Values {
 	v := url.Values{}

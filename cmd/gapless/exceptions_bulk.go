@@ -38,31 +38,19 @@ func (c *cli) listBulkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "list bulk work", Long: "List bulk work, the newest first.", Example: "  gapless exceptions bulk list",
 		Args: arguments(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			h, err := n.client()
-			if err != nil {
-				return err
-			}
-			var all api.BulkList
-			if err := h.get(cmd.Context(), "/v1/bulk", nil, &all); err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(all)
-			}
-			if len(all.Bulk) == 0 {
-				fmt.Fprintln(c.out, "no bulk work is on record")
-				return nil
-			}
-			t := newTable("bulk", "what", "state", ">members", ">left", "by", "begun", "group")
-			for i := range all.Bulk {
-				b := &all.Bulk[i]
-				t.add(b.Bulk, b.What, b.State, count(b.Members), count(b.Left), b.By, b.Created, b.Group)
-			}
-			t.write(c.out, "")
-			return nil
-		},
 	}
+	cmd.RunE = asks(c, &n, "/v1/bulk", nothing, func(all *api.BulkList) {
+		if len(all.Bulk) == 0 {
+			fmt.Fprintln(c.out, "no bulk work is on record")
+			return
+		}
+		t := newTable("bulk", "what", "state", ">members", ">left", "by", "begun", "group")
+		for i := range all.Bulk {
+			b := &all.Bulk[i]
+			t.add(b.Bulk, b.What, b.State, count(b.Members), count(b.Left), b.By, b.Created, b.Group)
+		}
+		t.write(c.out, "")
+	})
 	n.flags(cmd)
 	return cmd
 }

@@ -159,27 +159,15 @@ second person; or signed, while the source still says otherwise. That ends by it
 the source sends what comes to the same, or something else, which counts then.`,
 		Example: "  gapless exceptions edits\n  gapless exceptions edits --all",
 		Args:    arguments(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			h, err := n.client()
-			if err != nil {
-				return err
-			}
-			var list api.EditList
-			if err := h.get(cmd.Context(), "/v1/edits", allOf(all), &list); err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(list)
-			}
-			if len(list.Edits) == 0 {
-				fmt.Fprintln(c.out, "no edit waits for anything")
-			}
-			for i := range list.Edits {
-				c.printEdit(&list.Edits[i])
-			}
-			return nil
-		},
 	}
+	cmd.RunE = asks(c, &n, "/v1/edits", func() url.Values { return allOf(all) }, func(list *api.EditList) {
+		if len(list.Edits) == 0 {
+			fmt.Fprintln(c.out, "no edit waits for anything")
+		}
+		for i := range list.Edits {
+			c.printEdit(&list.Edits[i])
+		}
+	})
 	n.flags(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "also those that are no longer open")
 	return cmd
@@ -341,27 +329,15 @@ func (c *cli) correctionsCommand() *cobra.Command {
 		Long:    "List the corrections that are open, the one that is due next first.",
 		Example: "  gapless exceptions corrections\n  gapless exceptions corrections end 77b0...a1 --why \"the scale is gone\"",
 		Args:    arguments(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			h, err := n.client()
-			if err != nil {
-				return err
-			}
-			var list api.CorrectionList
-			if err := h.get(cmd.Context(), "/v1/corrections", allOf(all), &list); err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(list)
-			}
-			if len(list.Corrections) == 0 {
-				fmt.Fprintln(c.out, "no correction is asked of a source")
-			}
-			for i := range list.Corrections {
-				c.printCorrection(&list.Corrections[i])
-			}
-			return nil
-		},
 	}
+	cmd.RunE = asks(c, &n, "/v1/corrections", func() url.Values { return allOf(all) }, func(list *api.CorrectionList) {
+		if len(list.Corrections) == 0 {
+			fmt.Fprintln(c.out, "no correction is asked of a source")
+		}
+		for i := range list.Corrections {
+			c.printCorrection(&list.Corrections[i])
+		}
+	})
 	n.flags(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "also those that are no longer open")
 	cmd.AddCommand(c.endCorrectionCommand())

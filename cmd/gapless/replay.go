@@ -208,31 +208,19 @@ func (c *cli) listReplaysCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "list replays", Long: "List replays, the newest first.", Example: "  gapless replay list",
 		Args: arguments(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			h, err := n.client()
-			if err != nil {
-				return err
-			}
-			var all api.ReplayList
-			if err := h.get(cmd.Context(), "/v1/replays", nil, &all); err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(all)
-			}
-			if len(all.Replays) == 0 {
-				fmt.Fprintln(c.out, "no replay is on record; `gapless replay --plant PLANT` begins one with a dry run")
-				return nil
-			}
-			t := newTable("replay", "state", ">messages", ">left", "plant", "by", "begun", "why")
-			for i := range all.Replays {
-				v := &all.Replays[i]
-				t.add(v.Replay, v.State, count(v.Members), count(v.Left), v.Choice.Plant, v.By, v.Created, v.Why)
-			}
-			t.write(c.out, "")
-			return nil
-		},
 	}
+	cmd.RunE = asks(c, &n, "/v1/replays", nothing, func(all *api.ReplayList) {
+		if len(all.Replays) == 0 {
+			fmt.Fprintln(c.out, "no replay is on record; `gapless replay --plant PLANT` begins one with a dry run")
+			return
+		}
+		t := newTable("replay", "state", ">messages", ">left", "plant", "by", "begun", "why")
+		for i := range all.Replays {
+			v := &all.Replays[i]
+			t.add(v.Replay, v.State, count(v.Members), count(v.Left), v.Choice.Plant, v.By, v.Created, v.Why)
+		}
+		t.write(c.out, "")
+	})
 	n.flags(cmd)
 	return cmd
 }
