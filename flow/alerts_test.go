@@ -163,6 +163,7 @@ const patient = "slas:\n  - {reason: unit_unknown, within: 4h, warn: 1h, escalat
 func sqlite(t *testing.T) string { t.Helper(); return filepath.Join(t.TempDir(), "gapless.db") }
 
 func TestPeopleAreToldWhenAGroupStartsGrowsIsWarnedOfHandedOnAndEnds(t *testing.T) {
+	t.Parallel()
 	for name, database := range map[string]func(*testing.T) string{"sqlite": sqlite, "postgres": func(t *testing.T) string { t.Helper(); return testpostgres.Database(t) }} {
 		t.Run(name, func(t *testing.T) {
 			a := newTeller(t, database(t), map[string]string{"slas/alerts.yaml": patient})

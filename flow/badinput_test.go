@@ -213,6 +213,7 @@ func TestBadInputIsAnsweredAndNothingPartialOfItIsOnRecord(t *testing.T) {
 }
 
 func TestBadInputIsAnsweredAlikeOnPostgreSQL(t *testing.T) {
+	t.Parallel()
 	badInputs(t, hubOn(t, flow.Config{Catalog: company(t, nil), Ledger: ledger.Config{Database: testpostgres.Database(t)}}))
 }
 

@@ -200,6 +200,7 @@ func TestBulkWorkIsPausedGoesOnAndIsCancelled(t *testing.T) {
 // TestBulkWorkGoesOnWhereTheHubWasStopped stops the hub in the middle of bulk work, as
 // often as it takes.
 func TestBulkWorkGoesOnWhereTheHubWasStopped(t *testing.T) {
+	t.Parallel()
 	x := newFollowing(t)
 	x.refusing()
 	const lots = 700
@@ -398,6 +399,7 @@ func TestAGroupOfCommandsIsGivenUpTogether(t *testing.T) {
 // TestWorkAtTheDeskGoesOnWhereTheHubWasStopped stops the hub in the middle of work that
 // nothing but the desk knows of.
 func TestWorkAtTheDeskGoesOnWhereTheHubWasStopped(t *testing.T) {
+	t.Parallel()
 	x := newFollowing(t)
 	x.refusing()
 	const lots = 500

@@ -143,6 +143,7 @@ func quantityIn(t *testing.T, request map[string]any, part string) int {
 }
 
 func TestWhateverBefallsAnswersEverythingIsDoneOnceAndInTheEnd(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("random working days take long")
 	}

@@ -26,6 +26,7 @@ import (
 // other, while sources repeat themselves, the ERP opens and closes, and the hub is stopped
 // and started under one catalog or another.
 func TestHoweverPeopleDecideEachCommandIsDoneOnceAndEachExceptionHasOneEnd(t *testing.T) {
+	t.Parallel()
 	runs := 0
 	rapid.Check(t, func(g *rapid.T) {
 		if runs++; runs > 15 { // each starts hubs

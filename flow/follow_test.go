@@ -250,6 +250,7 @@ func TestACorrectionAmendsWhatIsAppliedAndAReversalUndoesIt(t *testing.T) {
 // TestWhatStandsOnTopOfWhatIsTakenBackIsTold lets a system refuse to take a receipt back:
 // whoever looks is told what it has done with the lot since.
 func TestWhatStandsOnTopOfWhatIsTakenBackIsTold(t *testing.T) {
+	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) { standsOnTop(t, sqlite(t)) })
 	t.Run("postgres", func(t *testing.T) { standsOnTop(t, testpostgres.Database(t)) })
 }

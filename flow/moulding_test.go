@@ -199,6 +199,7 @@ func wanted(m month) figures {
 }
 
 func TestAMonthComesOutExactlyInAnyOrderAndSentAgain(t *testing.T) {
+	t.Parallel()
 	cat := mouldingCatalog(t)
 	for name, m := range months(t) {
 		t.Run(name, func(t *testing.T) {

@@ -94,12 +94,14 @@ func onePoisoned(t *testing.T, open func(t *testing.T) *hub) {
 }
 
 func TestOneMessageThatCannotBeStoredLeavesTheOthersAlone(t *testing.T) {
+	t.Parallel()
 	onePoisoned(t, func(t *testing.T) *hub {
 		return hubOn(t, flow.Config{Catalog: company(t, nil), Ledger: ledger.Config{Database: filepath.Join(t.TempDir(), "gapless.db")}})
 	})
 }
 
 func TestOneMessageThatCannotBeStoredLeavesTheOthersAloneOnPostgreSQL(t *testing.T) {
+	t.Parallel()
 	onePoisoned(t, func(t *testing.T) *hub {
 		return hubOn(t, flow.Config{Catalog: company(t, nil), Ledger: ledger.Config{Database: testpostgres.Database(t)}})
 	})

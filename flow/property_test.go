@@ -326,6 +326,7 @@ func inOrder(tales []tale) []step {
 const enough = 10
 
 func TestAnyOrderRepetitionAndBatchingGivesTheSameLedger(t *testing.T) {
+	t.Parallel()
 	cat := company(t, nil)
 	dir, n := t.TempDir(), 0
 	rapid.Check(t, func(g *rapid.T) {
@@ -339,6 +340,7 @@ func TestAnyOrderRepetitionAndBatchingGivesTheSameLedger(t *testing.T) {
 }
 
 func TestAnyOrderRepetitionAndBatchingGivesTheSameLedgerOnPostgreSQL(t *testing.T) {
+	t.Parallel()
 	testpostgres.Need(t)
 	cat, n := company(t, nil), 0
 	rapid.Check(t, func(g *rapid.T) {

@@ -171,6 +171,7 @@ func TestWhatReachesALotInOneCommitIsNotedInWhateverOrder(t *testing.T) {
 }
 
 func TestTwoHubsMissNoHoldAndNoLotOfABatchWhateverTheOrder(t *testing.T) {
+	t.Parallel()
 	dsn := testpostgres.Database(t)
 	graz := newReached(t, dsn)
 	linz := hubOn(t, flow.Config{Catalog: graz.Catalog(), Ledger: ledger.Config{Database: dsn}, Node: "linz"})

@@ -20,6 +20,7 @@ import (
 // TestAReplayGoesOnWhereTheHubWasStopped stops the hub in the middle of the dry run and of
 // the run, as often as it takes.
 func TestAReplayGoesOnWhereTheHubWasStopped(t *testing.T) {
+	t.Parallel()
 	x := newReplaying(t, filepath.Join(t.TempDir(), "gapless.db"))
 	const rows = 300
 	for at := 0; at < rows; at += 100 {
@@ -75,6 +76,7 @@ func TestAReplayGoesOnWhereTheHubWasStopped(t *testing.T) {
 // TestACommitOfAReplayThatFailsIsMadeOnce lets the commits of a dry run and of its run fail
 // before anything of them is on record, and after all of it is but the answer is lost.
 func TestACommitOfAReplayThatFailsIsMadeOnce(t *testing.T) {
+	t.Parallel()
 	for _, step := range []string{"before begin", "before commit", "after commit"} {
 		t.Run(step, func(t *testing.T) {
 			x := newReplaying(t, filepath.Join(t.TempDir(), "gapless.db"))
@@ -218,6 +220,7 @@ func (x *replaying) further(id, state string) bool {
 // TestReplayingAnythingUnderTheSameCatalogMovesNothing plays a random shift and replays
 // all of it, as often as is drawn.
 func TestReplayingAnythingUnderTheSameCatalogMovesNothing(t *testing.T) {
+	t.Parallel()
 	runs := 0
 	rapid.Check(t, func(g *rapid.T) {
 		if runs++; runs > 5 { // each starts a hub
