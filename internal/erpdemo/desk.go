@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/gapless/gapless/internal/erp"
@@ -19,8 +20,8 @@ const aFew = 3
 
 // A group is one line of the hub's queue.
 type group struct {
-	Group, Reason, Effect, Remedy string
-	Count                         int64
+	Group, About, Reason, Effect, Remedy string
+	Count                                int64
 }
 
 // A bulk is bulk work of the hub.
@@ -57,7 +58,7 @@ func (d *demo) desk(ctx context.Context) error {
 		return err
 	}
 	d.say("the queue has one line: %d  %s\n          %s\n          %s", g.Count, g.Group, g.Effect, g.Remedy)
-	if err := clerk.Press(ctx, "account.period", "reopen", period); err != nil {
+	if err := reopen(ctx, clerk, period); err != nil {
 		return fmt.Errorf("the clerk opens the period: %w", err)
 	}
 	d.say("the clerk has opened the period again")
@@ -86,21 +87,39 @@ func (d *demo) periodOfToday(ctx context.Context, clerk *erp.Client) (int64, err
 	return id, err
 }
 
+// reopen opens a period with what was closed with it: the ERP closes the journals of a
+// period too, and does not open them with it.
+func reopen(ctx context.Context, clerk *erp.Client, period int64) error {
+	if err := clerk.Press(ctx, "account.period", "reopen", period); err != nil {
+		return err
+	}
+	type journal struct{ ID int64 }
+	closed, err := erp.Read[journal](ctx, clerk, "account.journal.period", []any{[]any{"period", "=", period}, []any{"state", "!=", "open"}}, nil, "id")
+	if err != nil || len(closed) == 0 {
+		return err
+	}
+	var ids []int64
+	for _, j := range closed {
+		ids = append(ids, j.ID)
+	}
+	return clerk.Press(ctx, "account.journal.period", "reopen", ids...)
+}
+
+// groups are the lines of the queue, but for what is only late because of them.
 func (d *demo) groups(ctx context.Context) ([]group, error) {
 	var queue struct{ Groups []group }
 	err := d.hub.get(ctx, "/v1/exceptions/groups", nil, &queue)
-	return queue.Groups, err
+	return slices.DeleteFunc(queue.Groups, func(g group) bool { return g.About != "command" && g.About != "message" }), err
 }
 
-// countOf is how many a group has at the moment.
-func (d *demo) countOf(ctx context.Context, g group) (int64, error) {
+// standing is how many the queue has in all: what is resumed may be refused for another
+// reason.
+func (d *demo) standing(ctx context.Context) (n int64, err error) {
 	all, err := d.groups(ctx)
-	for _, x := range all {
-		if x.Group == g.Group {
-			return x.Count, err
-		}
+	for _, g := range all {
+		n += g.Count
 	}
-	return 0, err
+	return n, err
 }
 
 // theGroup is the one line that the queue must have now.
@@ -117,7 +136,7 @@ func (d *demo) theGroup(ctx context.Context) (group, error) {
 
 // resumeGroup lets the first of a group go on, or all, and waits until they are posted.
 func (d *demo) resumeGroup(ctx context.Context, g group, first int) error {
-	before, err := d.countOf(ctx, g)
+	before, err := d.standing(ctx)
 	if err != nil {
 		return err
 	}
@@ -144,7 +163,7 @@ func (d *demo) resumeGroup(ctx context.Context, g group, first int) error {
 	if err := d.attempted(ctx); err != nil {
 		return err
 	}
-	left, err := d.countOf(ctx, g)
+	left, err := d.standing(ctx)
 	if err != nil {
 		return err
 	}
