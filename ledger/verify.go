@@ -109,7 +109,7 @@ func newChecks() [checkCount]CheckResult {
 		checkSteps:       {Name: "steps and lanes", Promise: 18},
 		checkReactions:   {Name: "reactions", Promise: 21},
 		checkTimers:      {Name: "times awaited", Promise: 22},
-		checkEdits:       {Name: "edits", Promise: 25},
+		checkEdits:       {Name: "edits", Promise: 27},
 	}
 }
 
