@@ -74,13 +74,7 @@ func (p *pace) wait(ctx context.Context) {
 	}
 	wait := p.next.Sub(now)
 	p.next = p.next.Add(p.every)
-	if wait <= 0 {
-		return
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+	if wait > 0 {
+		rest(ctx, wait)
 	}
 }

@@ -282,11 +282,13 @@ func (f *follower) step(id string, in *instance, s *transaction.Step) {
 		Cause: s.Cause, Basis: s.Basis, Amends: s.Amends, Wanted: s.Wanted, Posting: f.d.posting(in, s), Members: s.Statements(), Ordering: s.Ordering, Lanes: s.Lanes,
 		Status: ledger.StepStatus(s.Status), Position: causePosition(in, s),
 	}
-	sla := reactionSLA(f.d.cat, id, s.Reaction, plant)
-	step.Terms = termsOf(f.d.cat, &sla, plant)
 	known, ok := f.d.w.Steps[s.Key]
 	if ok && known.Status == step.Status {
 		return
+	}
+	if !ok { // one that is known keeps its deadline
+		sla := reactionSLA(f.d.cat, id, s.Reaction, plant)
+		step.Terms = termsOf(f.d.cat, &sla, plant)
 	}
 	f.out.Steps = append(f.out.Steps, step)
 	switch {

@@ -86,7 +86,7 @@ func (f *Flow) preparation(ctx context.Context, a arrival, attempt int) (*prepar
 		}
 	}
 	var err error
-	p.e.Groups, err = f.materialGroups(ctx, a.Plant, p.about())
+	p.e.Groups, err = f.materialGroups(ctx, a.Plant, p.about)
 	return p, err
 }
 

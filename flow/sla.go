@@ -65,14 +65,15 @@ func lateTerms(cat *catalog.Catalog, t *ledger.Timer, promised *catalog.SLA, own
 }
 
 // materialGroups are the groups of the materials that refs are about, as reference data
-// of a plant says now. They are looked up where an owner depends on them.
-func (f *Flow) materialGroups(ctx context.Context, plant string, refs []event.Ref) ([]string, error) {
+// of a plant says now. Refs are asked for, and groups looked up, where an owner depends on
+// them alone: mostly none does.
+func (f *Flow) materialGroups(ctx context.Context, plant string, refs func() []event.Ref) ([]string, error) {
 	cat := f.Catalog()
 	if !cat.OwnsByMaterial() {
 		return nil, nil
 	}
 	var materials []event.Ref
-	for _, ref := range refs {
+	for _, ref := range refs() {
 		if m := materialOf(cat, ref); m != "" && !slices.Contains(materials, m) {
 			materials = append(materials, m)
 		}
@@ -116,4 +117,6 @@ func materialOf(cat *catalog.Catalog, ref event.Ref) event.Ref {
 }
 
 // refsOfStep are what a step is about.
-func refsOfStep(s *ledger.Step) []event.Ref { return append([]event.Ref{s.Object}, s.Lanes...) }
+func refsOfStep(s *ledger.Step) func() []event.Ref {
+	return func() []event.Ref { return append([]event.Ref{s.Object}, s.Lanes...) }
+}

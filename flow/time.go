@@ -114,7 +114,7 @@ func (f *Flow) late(ctx context.Context, t *ledger.Timer) (ledger.Late, error) {
 	var x *fault.Fault
 	system := ""
 	var promised catalog.SLA // of the reaction or the expectation itself
-	refs := []event.Ref{t.Object()}
+	refs := func() []event.Ref { return []event.Ref{t.Object()} }
 	switch t.Kind {
 	case ledger.StepTimer:
 		step, err := f.ledger.Step(ctx, t.About)

@@ -650,10 +650,10 @@ func (t *transaction) release(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("ledger.release: %w", err)
 		}
-		keys, versions = append(keys, key), append(versions, momentOf{key, version}.text())
+		keys, versions = append(keys, key), append(versions, versionText(key, version))
 	}
 	if len(keys) > 0 {
-		err := t.exec(ctx, "delete from waits where "+t.dialect.isIn("message", "$1")+" and "+t.dialect.isIn(statementColumn, "$2"), t.dialect.list(keys), t.dialect.list(versions))
+		err := t.exec(ctx, "delete from waits where "+t.dialect.isIn("message", "$1")+" and "+t.dialect.isIn(versionColumn, "$2"), t.dialect.list(keys), t.dialect.list(versions))
 		if err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -193,15 +192,15 @@ func (s *session) waive(ctx context.Context, all []standing) error {
 	var keys, versions []string
 	for i := range all {
 		keys = append(keys, all[i].key)
-		versions = append(versions, fmt.Sprintf("%s %d", all[i].key, all[i].version))
+		versions = append(versions, versionText(all[i].key, int(all[i].version)))
 	}
 	keyed, versioned := s.dialect.list(keys), s.dialect.list(versions)
-	err := s.exec(ctx, "update exceptions set state = 'waived', ended = $1, resolution = $2 where "+s.dialect.isIn("message", "$3")+" and "+s.dialect.isIn("message || ' ' || version", "$4"),
+	err := s.exec(ctx, "update exceptions set state = 'waived', ended = $1, resolution = $2 where "+s.dialect.isIn("message", "$3")+" and "+s.dialect.isIn(versionColumn, "$4"),
 		all[0].ended, all[0].resolution, keyed, versioned)
 	if err != nil {
 		return err
 	}
-	return s.exec(ctx, "delete from waits where "+s.dialect.isIn("message", "$1")+" and "+s.dialect.isIn("message || ' ' || version", "$2"), keyed, versioned)
+	return s.exec(ctx, "delete from waits where "+s.dialect.isIn("message", "$1")+" and "+s.dialect.isIn(versionColumn, "$2"), keyed, versioned)
 }
 
 // countWaived counts what acts have given up, for metrics.

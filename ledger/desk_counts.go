@@ -120,11 +120,11 @@ func (t *transaction) endExceptions(ctx context.Context, all []ended, ofSteps bo
 		var keys, versions []string
 		at := int64(0)
 		for _, x := range alike[how] {
-			keys, versions, at = append(keys, x.message), append(versions, momentOf{x.message, x.version}.text()), max(at, x.at)
+			keys, versions, at = append(keys, x.message), append(versions, versionText(x.message, x.version)), max(at, x.at)
 		}
 		where, args := t.dialect.isIn("message", "$4")+" and about = 'step'", []any{how.state, at, how.resolution, t.dialect.list(keys)}
 		if !ofSteps {
-			where, args = t.dialect.isIn("message", "$4")+" and "+t.dialect.isIn(statementColumn, "$5"), append(args, t.dialect.list(versions))
+			where, args = t.dialect.isIn("message", "$4")+" and "+t.dialect.isIn(versionColumn, "$5"), append(args, t.dialect.list(versions))
 		}
 		if err := t.endException(ctx, how.state, how.by, where, args...); err != nil {
 			return err

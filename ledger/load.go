@@ -220,7 +220,7 @@ func (t *transaction) loadVersions(ctx context.Context, _ *touched) error {
 	})
 }
 
-const statementColumns = "select key, statement, change, plant, position, recorded, message, digest from event_keys where "
+const versionColumns = "select key, statement, change, plant, position, recorded, message, digest from event_keys where "
 
 // loadStatements reads the newest statement under every event key of the batch,
 // and those that known messages made.
@@ -245,7 +245,7 @@ func (t *transaction) loadStatements(ctx context.Context, s *touched) error {
 		keys = append(keys, t.w.Inbox[message].events...)
 	}
 	slices.Sort(keys)
-	return t.in(ctx, statementColumns, "key", slices.Compact(keys), scan)
+	return t.in(ctx, versionColumns, "key", slices.Compact(keys), scan)
 }
 
 // completeStatements reads the whole event of those statements that the batch may

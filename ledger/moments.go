@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gapless/gapless/event"
@@ -73,8 +74,8 @@ type momentOf struct {
 	version int
 }
 
-// text is what it is in statementColumn.
-func (o momentOf) text() string { return fmt.Sprintf("%s.%d", o.key, o.version) }
+// text is what it is in versionColumn.
+func (o momentOf) text() string { return versionText(o.key, o.version) }
 
 // inOrder is a set in order.
 func inOrder[V any](set map[momentOf]V) []momentOf {
@@ -306,8 +307,8 @@ func (t *transaction) writeMoments(ctx context.Context) error {
 			reasons = append(reasons, of.text()+" "+t.moments.set[of][i].Reason)
 		}
 	}
-	return t.exec(ctx, `delete from moments where `+t.dialect.isIn("message", "$1")+" and "+t.dialect.isIn(statementColumn, "$2")+`
-		and not (`+t.dialect.isIn(statementColumn+" || ' ' || reason", "$3")+`
+	return t.exec(ctx, `delete from moments where `+t.dialect.isIn("message", "$1")+" and "+t.dialect.isIn(versionColumn, "$2")+`
+		and not (`+t.dialect.isIn(versionColumn+" || ' ' || reason", "$3")+`
 			and exists (select 1 from exceptions x where x.message = moments.message and x.version = moments.version and x.state = 'open' and x.reason = moments.reason))`,
 		t.dialect.list(keys), t.dialect.list(texts), t.dialect.list(slices.Compact(reasons)))
 }
@@ -332,7 +333,7 @@ func (t *transaction) handOn(ctx context.Context) error {
 	slices.SortFunc(order, func(a, b step) int { return cmp.Or(a.stage-b.stage, cmp.Compare(a.to, b.to)) })
 	for _, s := range order {
 		err := t.exec(ctx, "update exceptions set stage = $1, owner = case when $2 = '' then owner else $2 end where state = 'open' and "+
-			t.dialect.isIn("message", "$3")+" and "+t.dialect.isIn(statementColumn, "$4"), int64(s.stage), s.to, t.dialect.list(keys[s]), t.dialect.list(texts[s]))
+			t.dialect.isIn("message", "$3")+" and "+t.dialect.isIn(versionColumn, "$4"), int64(s.stage), s.to, t.dialect.list(keys[s]), t.dialect.list(texts[s]))
 		if err == nil && s.to != "" {
 			err = t.exec(ctx, "update desk set assignee = '', until = 0, since = 0, reason = '' where "+t.dialect.isIn("message", "$1"), t.dialect.list(keys[s]))
 		}
@@ -343,8 +344,11 @@ func (t *transaction) handOn(ctx context.Context) error {
 	return nil
 }
 
-// statementColumn is momentOf.text of a row.
-const statementColumn = "message || '.' || version"
+// versionColumn is versionText of a row, by which rows of many versions are found together.
+const versionColumn = "message || '.' || version"
+
+// versionText names a version of a message, of a step or of an expectation within a query.
+func versionText(key string, version int) string { return key + "." + strconv.Itoa(version) }
 
 // dropMoments takes away what has ended.
 func (t *transaction) dropMoments(ctx context.Context) error {
@@ -352,5 +356,5 @@ func (t *transaction) dropMoments(ctx context.Context) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	return t.exec(ctx, "delete from moments where "+t.dialect.isIn("message", "$1")+" and "+t.dialect.isIn(statementColumn, "$2"), t.dialect.list(keys), t.dialect.list(texts))
+	return t.exec(ctx, "delete from moments where "+t.dialect.isIn("message", "$1")+" and "+t.dialect.isIn(versionColumn, "$2"), t.dialect.list(keys), t.dialect.list(texts))
 }
