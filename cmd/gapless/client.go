@@ -227,23 +227,33 @@ func (h *client) send(ctx context.Context, method, route string, document, into 
 	return nil
 }
 
+// tells prints the document that the hub answers with.
+func tells[T any](c *cli, n *connection, ask func(h *client, answer *T) error, show func(*T)) error {
+	h, err := n.client()
+	if err != nil {
+		return err
+	}
+	var answer T
+	if err := ask(h, &answer); err != nil {
+		return err
+	}
+	if c.json {
+		return c.printJSON(answer)
+	}
+	show(&answer)
+	return nil
+}
+
 // asks is a command that asks the hub for one document, and prints it.
 func asks[T any](c *cli, n *connection, route string, query func() url.Values, show func(*T)) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
-		h, err := n.client()
-		if err != nil {
-			return err
-		}
-		var answer T
-		if err := h.get(cmd.Context(), route, query(), &answer); err != nil {
-			return err
-		}
-		if c.json {
-			return c.printJSON(answer)
-		}
-		show(&answer)
-		return nil
+		return tells(c, n, func(h *client, answer *T) error { return h.get(cmd.Context(), route, query(), answer) }, show)
 	}
+}
+
+// posts sends a decision to the hub, and prints what became of it.
+func posts[T any](ctx context.Context, c *cli, n *connection, route string, body any, show func(*T)) error {
+	return tells(c, n, func(h *client, answer *T) error { return h.send(ctx, http.MethodPost, route, body, answer) }, show)
 }
 
 // nothing asks for all that there is.

@@ -16,7 +16,6 @@ import (
 // What was only a test is given up.
 type operator struct {
 	groups  map[string]*attended
-	waived  int
 	resumed int
 }
 
@@ -32,6 +31,9 @@ func newOperator() operator { return operator{groups: map[string]*attended{}} }
 // tryFirst is how many of a group go on before all of them do.
 const tryFirst = 3
 
+// putRight is why the operator lets a group go on.
+const putRight = "the clerk has put it right"
+
 // attend looks at the queue. It answers whether something that it let go on is under way.
 func (o *operator) attend(ctx context.Context, h *client, books *companyBooks) (waiting bool, err error) {
 	var queue api.Groups
@@ -41,8 +43,9 @@ func (o *operator) attend(ctx context.Context, h *client, books *companyBooks) (
 	for i := range queue.Groups {
 		g := &queue.Groups[i]
 		switch g.Reason {
-		case fault.QuantityInvalid.Code:
-			err = o.waive(ctx, h, g)
+		case fault.QuantityInvalid.Code: // whatever came since the last look
+			waiting = true
+			_, err = o.start(ctx, h, map[string]any{"what": "waive", "group": g.Group, "why": "a test of the terminal"})
 		case fault.WrongState.Code, fault.PeriodClosed.Code:
 			if books.putRight(g) {
 				err = o.resume(ctx, h, g.Group)
@@ -79,18 +82,15 @@ func (o *operator) resume(ctx context.Context, h *client, group string) error {
 	if o.groups[group] != nil {
 		return nil
 	}
-	id, err := o.start(ctx, h, group, tryFirst)
+	id, err := o.start(ctx, h, map[string]any{"group": group, "first": tryFirst, "why": putRight})
 	if err == nil {
 		o.groups[group] = &attended{bulk: id}
 	}
 	return err
 }
 
-func (o *operator) start(ctx context.Context, h *client, group string, first int) (bulk string, err error) {
-	body := map[string]any{"group": group, "why": "the clerk has put it right"}
-	if first > 0 {
-		body["first"] = first
-	}
+// start begins bulk work.
+func (o *operator) start(ctx context.Context, h *client, body map[string]any) (bulk string, err error) {
 	var b api.BulkView
 	err = h.send(ctx, http.MethodPost, "/v1/bulk", body, &b)
 	return b.Bulk, err
@@ -114,26 +114,9 @@ func (o *operator) goOn(ctx context.Context, h *client, group string) error {
 		g.done = true
 		return nil
 	}
-	id, err := o.start(ctx, h, group, 0)
+	id, err := o.start(ctx, h, map[string]any{"group": group, "why": putRight})
 	if err == nil {
 		g.bulk, g.all = id, true
 	}
 	return err
-}
-
-// waive gives up what a group holds: the warehouse has tried a terminal.
-func (o *operator) waive(ctx context.Context, h *client, g *api.GroupView) error {
-	tests, err := allHeld(ctx, h, "/v1/held", values("reason", g.Reason))
-	if err != nil {
-		return err
-	}
-	for i := range tests {
-		var x api.CaseView
-		err := h.send(ctx, http.MethodPost, "/v1/exceptions/"+url.PathEscape(tests[i].ID)+"/waive", map[string]string{"why": "a test of the terminal"}, &x)
-		if err != nil {
-			return err
-		}
-		o.waived++
-	}
-	return nil
 }

@@ -83,19 +83,9 @@ func (c *cli) moveBulkCommand(name, short, long string) *cobra.Command {
 		Use: name + " BULK", Short: short, Long: long + " It needs the role operator or quality at its plant.", Example: "  gapless exceptions bulk " + name + " 66ed87ecda2c46379b5c431090506d94",
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := n.client()
-			if err != nil {
-				return err
-			}
-			var b api.BulkView
-			if err := h.send(cmd.Context(), http.MethodPost, "/v1/bulk/"+url.PathEscape(args[0])+"/"+name, map[string]string{"why": why}, &b); err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(b)
-			}
-			fmt.Fprintln(c.out, bulkText(&b))
-			return nil
+			return posts(cmd.Context(), c, &n, "/v1/bulk/"+url.PathEscape(args[0])+"/"+name, map[string]string{"why": why}, func(b *api.BulkView) {
+				fmt.Fprintln(c.out, bulkText(b))
+			})
 		},
 	}
 	n.flags(cmd)

@@ -219,22 +219,12 @@ field. Nobody signs what is his own proposal.`,
 			if signed != "" {
 				return c.tellDifference(cmd.Context(), &n, route+"/sign", map[string]any{"signed": signed})
 			}
-			h, err := n.client()
-			if err != nil {
-				return err
-			}
-			var e api.EditView
-			if err := h.get(cmd.Context(), route, nil, &e); err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(e)
-			}
-			c.printEdit(&e)
-			if e.Difference != nil {
-				c.printDifference(e.Difference)
-			}
-			return nil
+			return tells(c, &n, func(h *client, e *api.EditView) error { return h.get(cmd.Context(), route, nil, e) }, func(e *api.EditView) {
+				c.printEdit(e)
+				if e.Difference != nil {
+					c.printDifference(e.Difference)
+				}
+			})
 		},
 	}
 	n.flags(cmd)
@@ -252,19 +242,7 @@ func (c *cli) refuseCommand() *cobra.Command {
 		Example: `  gapless exceptions refuse 0f3a09a6f8d1c0a45c1e5ef2a3cf7b10 --why "the scale was not tared"`,
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := n.client()
-			if err != nil {
-				return err
-			}
-			var e api.EditView
-			if err := h.send(cmd.Context(), http.MethodPost, "/v1/edits/"+url.PathEscape(args[0])+"/refuse", map[string]any{"why": why}, &e); err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(e)
-			}
-			c.printEdit(&e)
-			return nil
+			return posts(cmd.Context(), c, &n, "/v1/edits/"+url.PathEscape(args[0])+"/refuse", map[string]any{"why": why}, c.printEdit)
 		},
 	}
 	n.flags(cmd)
@@ -296,19 +274,7 @@ It needs the role operator, quality or steward at the plant.`,
 			if due == "" {
 				due = time.Now().Add(within).UTC().Format(time.RFC3339)
 			}
-			h, err := n.client()
-			if err != nil {
-				return err
-			}
-			var x api.CorrectionView
-			if err := h.send(cmd.Context(), http.MethodPost, "/v1/exceptions/"+url.PathEscape(args[0])+"/correct", map[string]any{"what": what, "due": due, "to": to}, &x); err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(x)
-			}
-			c.printCorrection(&x)
-			return nil
+			return posts(cmd.Context(), c, &n, "/v1/exceptions/"+url.PathEscape(args[0])+"/correct", map[string]any{"what": what, "due": due, "to": to}, c.printCorrection)
 		},
 	}
 	n.flags(cmd)
@@ -354,19 +320,7 @@ func (c *cli) endCorrectionCommand() *cobra.Command {
 		Example: "  gapless exceptions corrections end 77b009a6f8d1c0a45c1e5ef2a3cf7b10 --why \"the scale is gone\"",
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := n.client()
-			if err != nil {
-				return err
-			}
-			var x api.CorrectionView
-			if err := h.send(cmd.Context(), http.MethodPost, "/v1/corrections/"+url.PathEscape(args[0])+"/end", map[string]any{"why": why}, &x); err != nil {
-				return err
-			}
-			if c.json {
-				return c.printJSON(x)
-			}
-			c.printCorrection(&x)
-			return nil
+			return posts(cmd.Context(), c, &n, "/v1/corrections/"+url.PathEscape(args[0])+"/end", map[string]any{"why": why}, c.printCorrection)
 		},
 	}
 	n.flags(cmd)

@@ -360,7 +360,11 @@ on by itself, also where the hub is stopped meanwhile, and no message has its tu
 					return err
 				}
 			}
-			return c.tellReplay(&v)
+			if c.json {
+				return c.printJSON(v)
+			}
+			c.printReplayText(&v)
+			return nil
 		},
 	}
 	n.flags(cmd)
@@ -369,13 +373,7 @@ on by itself, also where the hub is stopped meanwhile, and no message has its tu
 	return cmd
 }
 
-func (c *cli) tellReplay(v *api.ReplayView) error {
-	if c.json {
-		return c.printJSON(v)
-	}
-	fmt.Fprintln(c.out, replayText(v))
-	return nil
-}
+func (c *cli) printReplayText(v *api.ReplayView) { fmt.Fprintln(c.out, replayText(v)) }
 
 func (c *cli) moveReplayCommand(name, short, long string) *cobra.Command {
 	var n connection
@@ -384,15 +382,7 @@ func (c *cli) moveReplayCommand(name, short, long string) *cobra.Command {
 		Use: name + " REPLAY", Short: short, Long: long, Example: "  gapless replay " + name + " 66ed87ecda2c46379b5c431090506d94",
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := n.client()
-			if err != nil {
-				return err
-			}
-			var v api.ReplayView
-			if err := h.send(cmd.Context(), http.MethodPost, replayRoute(args[0], name), map[string]string{"why": why}, &v); err != nil {
-				return err
-			}
-			return c.tellReplay(&v)
+			return posts(cmd.Context(), c, &n, replayRoute(args[0], name), map[string]string{"why": why}, c.printReplayText)
 		},
 	}
 	n.flags(cmd)
