@@ -184,7 +184,7 @@ func (p *performer) begin(t *task) ledger.Begin {
 	sendBefore := p.flow.ledger.Now().Add(p.f.SendWithin)
 	b := ledger.Begin{
 		Step: t.due.Key, Digest: t.digest, SendBefore: sendBefore.UnixMicro(), Until: sendBefore.Add(p.f.Timeout + p.f.Settles).UnixMicro(),
-		Ask: len(t.due.Open) > 0 && t.claimed == 0, Claimed: t.claimed,
+		Ask: len(t.due.Open) > 0 && t.claimed == 0, Claimed: t.claimed, Attempts: t.due.Attempts,
 	}
 	t.claimed = b.Until
 	return b

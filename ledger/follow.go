@@ -51,6 +51,7 @@ type Begin struct {
 	SendBefore int64  // microseconds
 	Until      int64  // microseconds; the lane is not due before, whatever becomes of this node
 	Claimed    int64  // Until of the claim that this one goes on from; 0: the step must be due
+	Attempts   int    // made so far, as far as the node knows: where another node made one meanwhile, this one does not begin
 }
 
 // Begun is the answer to Begin.
@@ -336,7 +337,7 @@ func (t *transaction) take(it *item) error {
 
 func (t *transaction) begin(b *Begin, node string) Begun {
 	s, ok := t.w.Steps[b.Step]
-	if !ok || !s.Status.queued() || !t.claimable(b.Step, b.Claimed) {
+	if !ok || !s.Status.queued() || s.Attempts != b.Attempts || !t.claimable(b.Step, b.Claimed) {
 		return Begun{}
 	}
 	if b.Ask {

@@ -116,13 +116,26 @@ func (f *follower) begin(digest string, keys ...string) []Begun {
 	f.t.Helper()
 	begins := make([]Begin, len(keys))
 	for i, key := range keys {
-		begins[i] = Begin{Step: key, Digest: digest, SendBefore: micros(f.Now().Add(5 * time.Second)), Until: micros(f.Now().Add(time.Minute))}
+		begins[i] = f.knowing(digest, key)
 	}
 	begun, err := f.Claim(f.t.Context(), "graz", "node-1", nil, begins)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	return begun
+}
+
+// knowing is a claim by a node that knows of every attempt so far.
+func (f *follower) knowing(digest, key string) Begin {
+	f.t.Helper()
+	s, err := f.Step(f.t.Context(), key)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return Begin{
+		Step: key, Digest: digest, Attempts: s.Attempts,
+		SendBefore: micros(f.Now().Add(5 * time.Second)), Until: micros(f.Now().Add(time.Minute)),
+	}
 }
 
 func (f *follower) stop(s Stop) {
@@ -162,6 +175,29 @@ func TestAnAttemptIsOnRecordBeforeItLeavesAndOnlyOneNodeHasIt(t *testing.T) {
 		due, err := f.Due(t.Context(), "graz", "erp", 10)
 		if err != nil || len(due) != 1 || len(due[0].Open) != 1 || due[0].Open[0].Number != 1 {
 			t.Fatalf("due %+v, %v", due, err)
+		}
+	})
+}
+
+// A node that stands still between looking and claiming finds the step due once more,
+// though another node made an attempt meanwhile that may have been done.
+func TestANodeThatDoesNotKnowOfAnAttemptMakesNone(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		f := newFollower(t, dsn)
+		f.say(Following{Steps: []Step{receipt(k1, "lot/M-1/1")}})
+		slow := f.knowing("d", k1)
+		f.begin("d", k1)
+		f.stop(Stop{Step: k1, Number: 1, Outcome: AttemptUnknown, Words: "the answer was lost", Due: micros(f.Now().Add(time.Second))})
+		f.pass(2 * time.Second)
+		for _, ask := range []bool{false, true} {
+			slow.Ask = ask
+			begun, err := f.Claim(t.Context(), "graz", "node-2", nil, []Begin{slow})
+			if err != nil || begun[0].OK {
+				t.Errorf("asking %t: began %+v, %v", ask, begun, err)
+			}
+		}
+		if got := f.begin("d", k1)[0]; !got.OK || got.Number != 2 {
+			t.Errorf("who knows began %+v", got)
 		}
 	})
 }

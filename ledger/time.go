@@ -322,8 +322,19 @@ func (t *transaction) keepDue(ctx context.Context) error {
 
 // await gives timers to steps and expectations that a hub before timers has put on
 // record, and to those that one puts on record beside this one until it starts anew.
+// Other nodes wait meanwhile: what one of them settles must not get a timer again.
 func (l *Ledger) await(ctx context.Context, db *sql.DB) error {
-	_, err := db.ExecContext(ctx, `insert into timers (kind, about, transaction_id, name, cause, plant, due)
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("ledger.Open: timers: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // of what is committed there is nothing to roll back
+	if l.store.dialect == postgres {
+		if _, err := tx.ExecContext(ctx, "select 1 from feeds order by plant for update"); err != nil {
+			return fmt.Errorf("ledger.Open: timers: %w", err)
+		}
+	}
+	_, err = tx.ExecContext(ctx, `insert into timers (kind, about, transaction_id, name, cause, plant, due)
 		select 'step', c.key, c.transaction_id, '', '', c.plant, s.deadline from command_keys c join steps s on s.key = c.key and s.recorded = c.recorded
 		where c.status in ('waiting', 'due', 'sent', 'accepted', 'partly-applied', 'refused', 'held') and s.deadline > 0
 		and not exists (select 1 from exceptions x where x.message = c.key and x.version = 0 and x.state = 'open')
@@ -331,10 +342,25 @@ func (l *Ledger) await(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return fmt.Errorf("ledger.Open: timers of steps: %w", err)
 	}
-	var missing []Timer
-	err = l.each(ctx, `select e.transaction_id, e.name, e.cause, e.plant, e.due from expectations e
+	if err := awaitExpectations(ctx, tx); err != nil {
+		return fmt.Errorf("ledger.Open: timers of expectations: %w", err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("ledger.Open: timers: %w", err)
+	}
+	return nil
+}
+
+// awaitExpectations gives timers to open expectations that have none and are not late.
+func awaitExpectations(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx, `select e.transaction_id, e.name, e.cause, e.plant, e.due from expectations e
 		left join timers t on t.transaction_id = e.transaction_id and t.kind = 'expectation' and t.name = e.name and t.cause = e.cause
-		where e.state = 'open' and t.about is null`, nil, func(r Row) error {
+		where e.state = 'open' and t.about is null`)
+	if err != nil {
+		return err
+	}
+	var missing []Timer
+	err = scanAll(rows, func(r Row) error {
 		t := Timer{Kind: ExpectationTimer}
 		var due int64
 		err := r.Scan(&t.Transaction, &t.Name, &t.Cause, &t.Plant, &due)
@@ -346,12 +372,9 @@ func (l *Ledger) await(ctx context.Context, db *sql.DB) error {
 		if err != nil {
 			break
 		}
-		_, err = db.ExecContext(ctx, `insert into timers (kind, about, transaction_id, name, cause, plant, due)
+		_, err = tx.ExecContext(ctx, `insert into timers (kind, about, transaction_id, name, cause, plant, due)
 			select $1, $2, $3, $4, $5, $6, $7 where not exists (select 1 from exceptions x where x.message = $2 and x.version = 0 and x.state = 'open')
 			on conflict do nothing`, string(t.Kind), t.About, t.Transaction, t.Name, t.Cause, t.Plant, micros(t.Due))
 	}
-	if err != nil {
-		return fmt.Errorf("ledger.Open: timers of expectations: %w", err)
-	}
-	return nil
+	return err
 }

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/gapless/gapless/event"
 	"github.com/gapless/gapless/fault"
+	"github.com/gapless/gapless/internal/testpostgres"
 )
 
 // raiseDue raises everything that is due, as a node's turn does.
@@ -239,6 +242,36 @@ func TestOpeningALedgerGivesTimersToWhatHasNone(t *testing.T) {
 			t.Errorf("verify: %q", found)
 		}
 	})
+}
+
+// A node that starts while another one settles a step does not await it again.
+func TestANodeThatStartsGivesNoTimerToWhatAnotherSettles(t *testing.T) {
+	dsn := testpostgres.Database(t)
+	f := newFollower(t, dsn)
+	f.say(Following{Steps: []Step{receipt(k1, "lot/M-1/1")}})
+	other, err := sql.Open("pgx", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close() //nolint:errcheck // of a test
+	tx, err := other.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{"select 1 from feeds for update", "update command_keys set status = 'applied'", "delete from timers"} {
+		if _, err := tx.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	started := make(chan error, 1)
+	go func() { started <- f.await(t.Context(), f.store.chores) }()
+	blocked(t, f.store.chores)
+	if err := errors.Join(tx.Commit(), <-started); err != nil {
+		t.Fatal(err)
+	}
+	if found := f.timeless(); len(found) > 0 {
+		t.Errorf("verify: %q", found)
+	}
 }
 
 func TestAWindowIsDueUntilItIsToldToBeOver(t *testing.T) {

@@ -153,7 +153,7 @@ func fill(t testing.TB, l *Ledger) {
 	if err != nil || len(due) != 1 || due[0].Event.Key == "" {
 		t.Fatalf("due: %+v, %v", due, err)
 	}
-	begun, err := l.Claim(t.Context(), "graz", "node-1", nil, []Begin{{Step: due[0].Key, Digest: "d", Until: micros(l.Now().Add(time.Hour))}})
+	begun, err := l.Claim(t.Context(), "graz", "node-1", nil, []Begin{{Step: due[0].Key, Digest: "d", Attempts: due[0].Attempts, Until: micros(l.Now().Add(time.Hour))}})
 	if err != nil || !begun[0].OK {
 		t.Fatalf("begun: %+v, %v", begun, err)
 	}

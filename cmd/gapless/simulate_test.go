@@ -267,9 +267,10 @@ func (w *world) healed() {
 	w.t.Helper()
 	every := time.NewTicker(50 * time.Millisecond)
 	defer every.Stop()
-	var left []string
-	for range 200 {
-		var told struct{ Held []struct{ Reason string } }
+	type held struct{ Reason, Field, Detail string }
+	var left []held
+	for start := time.Now(); time.Since(start) < 2*time.Minute; {
+		var told struct{ Held []held }
 		text := w.must("gapless", "held", "--json")
 		if err := json.Unmarshal([]byte(text), &told); err != nil {
 			w.t.Fatalf("%v: %.500s", err, text)
@@ -277,7 +278,7 @@ func (w *world) healed() {
 		left = nil
 		for _, x := range told.Held {
 			if x.Reason != "open_hold" && x.Reason != "quantity_invalid" { // the latter are tests of a terminal, which somebody must waive
-				left = append(left, text)
+				left = append(left, x)
 			}
 		}
 		if len(left) == 0 {
@@ -285,7 +286,7 @@ func (w *world) healed() {
 		}
 		<-every.C
 	}
-	w.t.Errorf("still held:\n%s", left[0])
+	w.t.Errorf("still held: %+v", left)
 }
 
 func (w *world) acknowledgedIsOnRecord() {
