@@ -191,7 +191,10 @@ func (l *Ledger) ClaimAlerts(ctx context.Context, channel string, limit int, lea
 		return s.exec(ctx, "update alert_sends set bundle = $1, attempts = $2, due = $3, changed = $4 where channel = $5 and state = 'waiting' and "+s.dialect.isIn("alert", "$6"),
 			b.ID, int64(b.Attempts), micros(at.Add(lease)), micros(at), channel, s.dialect.list(b.ids()))
 	})
-	return b, err
+	if err != nil { // whoever gives up waiting leaves b to the commit
+		return Bundle{}, err
+	}
+	return b, nil
 }
 
 func (b *Bundle) ids() []string {

@@ -144,7 +144,7 @@ func (l *Ledger) AskCorrection(ctx context.Context, c Correction) (Correction, e
 		return c, fault.New("ledger.AskCorrection", fault.InvalidRequest, "due", "%s; give a time that is to come, within a year", c.Due.UTC().Format(time.RFC3339))
 	}
 	c.ID, c.State = newID(), CorrectionOpen
-	return c, l.actTelling(ctx, Act{Plant: c.Plant, Principal: c.AskedBy, Act: actCorrectionAsked, Subject: c.MessageID()}, func(ctx context.Context, s *session, at time.Time) (string, error) {
+	err := l.actTelling(ctx, Act{Plant: c.Plant, Principal: c.AskedBy, Act: actCorrectionAsked, Subject: c.MessageID()}, func(ctx context.Context, s *session, at time.Time) (string, error) {
 		if err := s.askable(ctx, &c); err != nil {
 			return "", err
 		}
@@ -157,6 +157,10 @@ func (l *Ledger) AskCorrection(ctx context.Context, c Correction) (Correction, e
 		change := Change{After: map[string]string{"correction": c.ID, "asked of": c.AskedOf, "due": c.Due.UTC().Format(time.RFC3339)}, Why: c.What}
 		return change.text()
 	})
+	if err != nil { // whoever gives up waiting leaves c to the commit
+		return Correction{}, err
+	}
+	return c, nil
 }
 
 // askable is a fault where a correction cannot be asked.

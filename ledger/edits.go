@@ -274,7 +274,7 @@ func (l *Ledger) ProposeEdit(ctx context.Context, e Edit) (Edit, error) {
 	if err != nil {
 		return e, err
 	}
-	return e, l.actTelling(ctx, Act{Plant: x.Plant, Principal: e.Author.By, Act: actEditProposed, Subject: subjectOf(&x.Exception)}, func(ctx context.Context, s *session, at time.Time) (string, error) {
+	err = l.actTelling(ctx, Act{Plant: x.Plant, Principal: e.Author.By, Act: actEditProposed, Subject: subjectOf(&x.Exception)}, func(ctx context.Context, s *session, at time.Time) (string, error) {
 		now, err := s.standing(ctx, &x.Exception)
 		if err == nil {
 			err = errors.Join(now.open("ledger.ProposeEdit"), s.proposable(ctx, &e))
@@ -292,6 +292,10 @@ func (l *Ledger) ProposeEdit(ctx context.Context, e Edit) (Edit, error) {
 		detail, err := c.text()
 		return detail, errors.Join(err, s.insertAll(ctx, []*table{editsTable}, map[*table][][]any{editsTable: {row}}))
 	})
+	if err != nil { // whoever gives up waiting leaves e to the commit
+		return Edit{}, err
+	}
+	return e, nil
 }
 
 // proposable is a fault where another edit of the version waits for a signature.
