@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/gapless/gapless/event"
+	"github.com/gapless/gapless/ledger"
 	"github.com/gapless/gapless/report"
 )
 
@@ -201,6 +202,26 @@ func TestAnEventThatOnlyWaitsIsNotReplacedUnderItsID(t *testing.T) {
 	if e := h.statement(messageKey("qms", "l1")); e.Occurred.From.UTC().Hour() != 7 {
 		t.Errorf("what stands happened at %s, the first content says 7:00", e.Occurred.From)
 	}
+	h.verified()
+}
+
+// What the source corrected while the first content could still go on was refused beside
+// it. When that turns out to be wrong, nobody has to send the correction once more.
+func TestACorrectionThatCameWhileTheMessageWaitedCountsOnceItCannotGoOn(t *testing.T) {
+	h := newHub(t)
+	wrong := `{"number":"W-1","at":"2026-03-02T08:00:00Z","order":"1","item":"NEW","amount":"-0.5","unit":"kg"}`
+	h.becomes(h.one(native("weighing", "application/json", wrong)), "held identifier_unknown")
+	h.becomes(h.one(weighing("W-1", "NEW", "2026-03-02T08:00:00Z")), "held identity_conflict")
+	h.becomes(h.says(material("m1", "NEW", "material/M-6", "")), "recorded")
+	h.goesOn(weighingKey("W-1"))
+	if _, amount := h.used(weighingKey("W-1")); amount != "0.5" {
+		t.Errorf("%s kg are on record", amount)
+	}
+	all, err := h.Ledger().ExceptionsOf(t.Context(), weighingKey("W-1"))
+	if err != nil || len(all) != 2 || all[0].State != ledger.DeskResolved || all[1].State != ledger.DeskResolved {
+		t.Errorf("exceptions %+v, %v", all, err)
+	}
+	h.becomes(h.one(weighing("W-1", "NEW", "2026-03-02T08:00:00Z")), "duplicate")
 	h.verified()
 }
 

@@ -148,6 +148,9 @@ func (d *decision) version() (int, bool) {
 	if d.seen && d.e.Message.Digest == d.known.Digest {
 		return d.known.Version, false
 	}
+	if refused, ok := d.w.Versions[d.e.Message.Key()][d.known.Conflict]; ok && d.e.Message.Digest == d.known.Conflict {
+		return refused, false
+	}
 	return d.next(), true
 }
 

@@ -75,11 +75,12 @@ func (f *Flow) sweep(ctx context.Context, classes ...fault.Class) {
 		}
 		var keys []string
 		for _, x := range held {
-			if slices.Contains(classes, x.Reason.Class) {
+			if slices.Contains(classes, x.Reason.Class) || x.Reason == fault.IdentityConflict {
 				keys = append(keys, x.Key())
 			}
 		}
-		f.again(ctx, keys)
+		slices.Sort(keys)
+		f.again(ctx, slices.Compact(keys))
 		last := held[len(held)-1]
 		page.After, page.Behind = last.Raised, last.Key()
 	}
@@ -104,9 +105,28 @@ func (f *Flow) again(ctx context.Context, keys []string) {
 		}
 	}
 	err = f.recordTogether(ctx, all, func(g *goingOn, err error) { f.later(ctx, g.entry.Message.Key(), err) })
+	if err == nil {
+		err = f.corrected(ctx, keys)
+	}
 	if err != nil {
 		f.later(ctx, "", err)
 	}
+}
+
+// corrected takes in what a source sent corrected under the id of a message that could
+// still go on then, and was refused beside it: now it turns out that it cannot.
+func (f *Flow) corrected(ctx context.Context, keys []string) error {
+	all, err := f.ledger.Corrected(ctx, keys)
+	for i := range all {
+		if err != nil {
+			break
+		}
+		var a arrival
+		if a, _, err = keptAs(&all[i]); err == nil {
+			_, err = f.one(ctx, a)
+		}
+	}
+	return err
 }
 
 // later says that something cannot go on now.

@@ -438,6 +438,11 @@ func (t *transaction) settleInbox(f *feed, e *Entry, d *Decision, m *keyed, know
 			now.Edit = known.Edit
 		}
 	}
+	if !d.Conflict && known.Conflict == m.Digest { // what was refused beside what was held has taken its place
+		if now.Conflict = ""; d.Outcome != Held {
+			t.resolve(f, m, e.by(), m.Version, "recorded")
+		}
+	}
 	now.events = t.w.ByMessage[key]
 	t.w.Inbox[key], t.inbox[key] = now, true
 	if known.Held && !d.Conflict {

@@ -156,6 +156,33 @@ func (l *Ledger) NewestOf(ctx context.Context, keys []string) (map[string]Stored
 	return all, err
 }
 
+// Corrected are the versions that were refused as a conflict with a held message that can
+// no longer go on as it is, because its content or the catalog is at fault: of the
+// messages with the keys, with their bodies.
+func (l *Ledger) Corrected(ctx context.Context, keys []string) ([]StoredMessage, error) {
+	var ids []string
+	query := `select m.key, max(m.version) from inbox i join messages m on m.key = i.key and m.digest = i.conflict
+		join exceptions x on x.message = i.key and x.version = i.version and x.state = 'open' and x.class in ('data', 'definition')
+		where i.conflict <> '' and i.state = 'held' and i.effective = 0 and ` + l.store.dialect.isIn("i.key", "$1") + " group by m.key"
+	err := l.each(ctx, query, []any{l.store.dialect.list(keys)}, func(r Row) error {
+		var key string
+		var version int
+		err := r.Scan(&key, &version)
+		ids = append(ids, event.StatementID(key, version))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]StoredMessage, len(ids))
+	for i, id := range ids {
+		if all[i], err = l.Message(ctx, id, true); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
 // Versions are all kept versions of a message, oldest first, without bodies.
 func (l *Ledger) Versions(ctx context.Context, key string) ([]StoredMessage, error) {
 	var all []StoredMessage
