@@ -33,6 +33,9 @@ func Canonical(value any) ([]byte, error) {
 	return appendCanonical(make([]byte, 0, 1024), value, 0)
 }
 
+// Written is a JSON value that is in canonical form already.
+type Written []byte
+
 func appendCanonical(b []byte, value any, depth int) ([]byte, error) {
 	if depth > MaxDepth {
 		return nil, ErrDepth
@@ -52,6 +55,8 @@ func appendCanonical(b []byte, value any, depth int) ([]byte, error) {
 		return strconv.AppendInt(b, int64(v), 10), nil
 	case int64:
 		return appendNumber(b, strconv.FormatInt(v, 10))
+	case Written:
+		return append(b, v...), nil
 	case map[string]any:
 		return appendObject(b, v, depth)
 	case []any:

@@ -391,7 +391,9 @@ func (p *preparation) derive(k *catalog.Contract, _ *output, d *ledger.Draft) *f
 			d.After = append(d.After, ledger.EventWanted(typ, ref))
 		}
 	}
-	d.Digest, err = Digest(&d.Event)
+	if d.Written, err = event.Canonical(d.Data); err == nil {
+		d.Digest, err = digest(&d.Event, d.Written)
+	}
 	if err != nil {
 		return fault.Wrap("flow.draft", fault.ContractBroken, "data", err)
 	}

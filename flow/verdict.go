@@ -21,8 +21,17 @@ func occurred(s event.Span) map[string]any {
 // with the same digest say the same. Mapping, revision and contract version are
 // not part of it.
 func Digest(e *event.Event) (string, error) {
+	data, err := event.Canonical(e.Data)
+	if err != nil {
+		return "", err
+	}
+	return digest(e, data)
+}
+
+// digest is Digest where the data are written already.
+func digest(e *event.Event, data event.Written) (string, error) {
 	return event.Digest(map[string]any{
-		"type": e.Type, "subject": string(e.Subject), "plant": e.Plant, "occurred": occurred(e.Occurred), "sequence": e.Sequence, "data": e.Data,
+		"type": e.Type, "subject": string(e.Subject), "plant": e.Plant, "occurred": occurred(e.Occurred), "sequence": e.Sequence, "data": data,
 	})
 }
 

@@ -106,7 +106,7 @@ type bulkKey struct {
 // names: the driver would look each of them up.
 func (t *table) values(rows int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "insert into %s (%s) values ", t.name, t.names())
+	fmt.Fprintf(&b, "insert or rollback into %s (%s) values ", t.name, t.names())
 	row := "(" + strings.Repeat("?,", len(t.columns)-1) + "?)"
 	b.WriteString(strings.Repeat(row+",", rows-1) + row)
 	if t.conflict != "" {

@@ -93,8 +93,9 @@ func (e *Entry) follows(deferred map[string]bool) bool {
 // that goes without state.
 type Draft struct {
 	event.Event
-	Digest          string // of what the statement says: see flow.Digest
-	Folds           []Fold // objects whose state the event moves
+	Written         event.Written // the data; nil: they are written when the event is recorded
+	Digest          string        // of what the statement says: see flow.Digest
+	Folds           []Fold        // objects whose state the event moves
 	Verdicts        []Verdict
 	Reference       *Reference // set where the event is a version of reference data
 	CrossReferences []CrossReference
@@ -252,9 +253,12 @@ type Object struct {
 // historyWith is the history after drafts were recorded: without the statements
 // that they correct or reverse, with those that they make.
 func (o *Object) historyWith(ref event.Ref, drafts []Draft) []Folded {
-	history := slices.DeleteFunc(slices.Clone(o.History), func(h Folded) bool {
-		return slices.ContainsFunc(drafts, func(d Draft) bool { return d.Key == h.Key })
-	})
+	history := o.History
+	if slices.ContainsFunc(drafts, func(d Draft) bool { return d.Statement > 1 }) {
+		history = slices.DeleteFunc(slices.Clone(history), func(h Folded) bool {
+			return slices.ContainsFunc(drafts, func(d Draft) bool { return d.Key == h.Key })
+		})
+	}
 	for i := range drafts {
 		d := &drafts[i]
 		if d.Change == event.Reversal || !slices.ContainsFunc(d.Folds, func(f Fold) bool { return f.Ref == ref }) {

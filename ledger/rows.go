@@ -23,9 +23,12 @@ type derived struct {
 
 // eventRow is a draft with its place in the feed as a row of events.
 func eventRow(d *Draft, previous, link int64) ([]any, error) {
-	data, err := event.Canonical(d.Data)
-	if err != nil {
-		return nil, fmt.Errorf("ledger.eventRow: data: %w", err)
+	data := []byte(d.Written)
+	if data == nil {
+		var err error
+		if data, err = event.Canonical(d.Data); err != nil {
+			return nil, fmt.Errorf("ledger.eventRow: data: %w", err)
+		}
 	}
 	more := derived{Refs: d.Refs, Relations: d.Relations, Verdicts: d.Verdicts, Edited: d.Edited}
 	for _, f := range d.Folds {
