@@ -476,3 +476,27 @@ func BenchmarkDue(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkDueBacklog is how long it takes to find the next ten of so many steps that are
+// all due, each in a lane of its own, as after an outage: it must not grow with them.
+func BenchmarkDueBacklog(b *testing.B) {
+	for _, waiting := range []int{100, 10_000} {
+		b.Run(fmt.Sprint(waiting), func(b *testing.B) {
+			benchDatabases(b, func(b *testing.B, dsn string) {
+				f := newFollower(b, dsn)
+				for from := 0; from < waiting; from += 500 {
+					var x Following
+					for i := from; i < min(from+500, waiting); i++ {
+						x.Steps = append(x.Steps, receipt(fmt.Sprintf("%032x", i), event.Ref(fmt.Sprintf("lot/M-1/%d", i))))
+					}
+					f.say(x)
+				}
+				for b.Loop() {
+					if due, err := f.Due(b.Context(), "graz", "erp", 10); err != nil || len(due) != 10 {
+						b.Fatal(len(due), err)
+					}
+				}
+			})
+		})
+	}
+}

@@ -16,11 +16,12 @@ type DueStep struct {
 	Due   time.Time
 }
 
-// The steps of a plant for a system whose turn it is, those that wait longest first.
-const (
-	dueJoins = " from lanes l join command_keys c on c.key = l.head join steps s on s.key = c.key and s.recorded = c.recorded"
-	dueOrder = " where l.plant = $1 and l.system = $2 and l.due <= $3 order by l.due, l.lane limit $4"
-)
+// dueQuery reads the steps of a plant for a system whose turn it is, those that wait
+// longest first. The lanes are chosen before anything is joined: thousands may be due
+// after an outage.
+const dueQuery = "select " + stepColumns + `, l.due
+	from (select head, due from lanes where plant = $1 and system = $2 and due <= $3 order by due limit $4) l
+	join command_keys c on c.key = l.head join steps s on s.key = c.key and s.recorded = c.recorded order by l.due`
 
 // Due are steps of a plant for a system whose turn it is, those that wait longest
 // first. Stuck steps are not looked at: only the first step of a lane is due.
@@ -29,8 +30,7 @@ func (l *Ledger) Due(ctx context.Context, plant, system string, limit int) ([]Du
 	err := l.Read(ctx, func(ctx context.Context, r *Reader) error {
 		at := map[string]int{}
 		var keys []string
-		args := []any{plant, system, micros(l.cfg.Clock()), limit}
-		err := r.Query(ctx, "select "+stepColumns+", l.due"+dueJoins+dueOrder, args, func(row Row) error {
+		err := r.Query(ctx, dueQuery, []any{plant, system, micros(l.cfg.Clock()), limit}, func(row Row) error {
 			var due int64
 			s, err := scanStep(row, &due)
 			at[s.Key] = len(all)
@@ -40,7 +40,7 @@ func (l *Ledger) Due(ctx context.Context, plant, system string, limit int) ([]Du
 		if err != nil || len(all) == 0 {
 			return err
 		}
-		if err := readCauses(ctx, r, args, all, at); err != nil {
+		if err := readCauses(ctx, r, keys, all, at); err != nil {
 			return err
 		}
 		condition, arg := r.In("step", "$1", keys)
@@ -56,8 +56,10 @@ func (l *Ledger) Due(ctx context.Context, plant, system string, limit int) ([]Du
 }
 
 // readCauses reads the events that caused the due steps.
-func readCauses(ctx context.Context, r *Reader, args []any, steps []DueStep, at map[string]int) error {
-	return r.Query(ctx, "select "+eventColumns+", s.key"+dueJoins+" join events e on e.plant = s.plant and e.position = s.position"+dueOrder, args, func(row Row) error {
+func readCauses(ctx context.Context, r *Reader, keys []string, steps []DueStep, at map[string]int) error {
+	condition, arg := r.In("c.key", "$1", keys)
+	query := "select " + eventColumns + ", s.key" + stepJoin + "join events e on e.plant = s.plant and e.position = s.position where " + condition
+	return r.Query(ctx, query, []any{arg}, func(row Row) error {
 		var key string
 		d, err := scanEvent(row, &key)
 		if i, ok := at[key]; ok && d.ID() == steps[i].Cause {

@@ -138,7 +138,7 @@ func (s *store) session(ctx context.Context) (*session, error) {
 	if s.dialect == postgres {
 		// A commit finds every row by its key. Plans that are made while the tables are
 		// small, and kept, must not read them whole when they have grown.
-		if _, err := conn.ExecContext(ctx, "set enable_seqscan = off; set plan_cache_mode = auto"); err != nil {
+		if _, err := conn.ExecContext(ctx, "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set plan_cache_mode = auto"); err != nil {
 			_ = conn.Close()
 			return nil, fmt.Errorf("ledger: make a connection ready: %w", err)
 		}
