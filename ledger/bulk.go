@@ -103,7 +103,8 @@ type bulkKey struct {
 }
 
 // values is the text of the statement for a number of rows. Its parameters have no
-// names: the driver would look each of them up.
+// names: the driver would look each of them up. One that fails ends its transaction:
+// to end alone, SQLite would keep a copy of every page that it touches.
 func (t *table) values(rows int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "insert or rollback into %s (%s) values ", t.name, t.names())

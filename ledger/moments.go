@@ -210,7 +210,7 @@ func (t *transaction) loadMoments(ctx context.Context) error {
 	}
 	slices.Sort(keys)
 	return t.in(ctx, "select "+momentColumns+`, coalesce(x.state, ''), coalesce(x.owner, ''), coalesce(d.assignee, ''), coalesce(d.until, 0),
-			(select count(*) from timers w where w.about = m.message and w.kind <> 'window')
+			(select count(*) from timers where about = m.message and `+lateTimer+`)
 		from moments m left join exceptions x on x.message = m.message and x.version = m.version left join desk d on d.message = m.message
 		where m.passed = 0 and `, "m.message", slices.Compact(keys), func(r Row) error {
 		var state string

@@ -135,7 +135,7 @@ func (l *Ledger) StepsOf(ctx context.Context, transaction string) ([]Step, error
 
 // StepsBecauseOf are the steps that follow from a statement, alone or with others.
 func (l *Ledger) StepsBecauseOf(ctx context.Context, statement string) ([]Step, error) {
-	return l.steps(ctx, "where s.cause = $1 or c.key in (select step from step_members where statement = $1) order by c.recorded", statement)
+	return l.steps(ctx, "where c.key in (select key from steps where cause = $1 union all select step from step_members where statement = $1) order by c.recorded", statement)
 }
 
 func (l *Ledger) steps(ctx context.Context, where string, args ...any) ([]Step, error) {

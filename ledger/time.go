@@ -108,6 +108,13 @@ func (t *Timer) row() []any {
 	return []any{string(t.Kind), t.About, t.Transaction, t.Name, t.Cause, t.Plant, micros(t.Due)}
 }
 
+// The condition that timers are of any kind that can be late, and of any kind at all: the
+// key of a timer begins with its kind.
+const (
+	lateTimer = "kind in ('step', 'expectation', 'correction')"
+	anyTimer  = "kind in ('step', 'expectation', 'correction', 'window')"
+)
+
 const timerColumns = "kind, about, transaction_id, name, cause, plant, due"
 
 func scanTimer(r Row) (Timer, error) {
@@ -204,7 +211,7 @@ func (t *transaction) loadTimers(ctx context.Context) error {
 			}
 		}
 	}
-	return t.in(ctx, "select "+timerColumns+" from timers where ", "about", about, func(r Row) error {
+	return t.in(ctx, "select "+timerColumns+" from timers where "+anyTimer+" and ", "about", about, func(r Row) error {
 		timer, err := scanTimer(r)
 		t.w.timers[timer.id()] = timer
 		return err

@@ -42,9 +42,9 @@ func Details(ctx context.Context, l *ledger.Ledger, q Query, limit int) ([]Detai
 			where, args := q.conditions(r, s)
 			query := fmt.Sprintf(`select e.key, e.statement, e.message, e.system, f.measure, f.day, f.shift, f.order_ref, f.material, f.equipment, f.reason,
 				f.base_value, f.base_unit, f.disputed, f.recorded
-				from (select * from facts where %s order by position, n limit %d) f
-				join events e on e.plant = f.plant and e.position = f.position and e.recorded = f.recorded order by f.position, f.n`, where, limit-len(all))
-			return r.Query(ctx, query, args, func(row ledger.Row) error {
+				from (select * from facts where %s order by position, n limit $%d) f
+				join events e on e.plant = f.plant and e.position = f.position and e.recorded = f.recorded order by f.position, f.n`, where, len(args)+1)
+			return r.Query(ctx, query, append(args, limit-len(all)), func(row ledger.Row) error {
 				d, err := scanDetail(row)
 				all = append(all, d)
 				return err
