@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	neturl "net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -233,7 +235,9 @@ func BenchmarkMillion(b *testing.B) {
 	defer stop()
 	began = time.Now()
 	for range 20 {
-		fetch(b, client, url+"/v1/feed?limit=1", key)
+		if _, status := fetch(b, client, url+"/v1/feed?limit=1", key); status != http.StatusOK {
+			b.Fatal(status)
+		}
 	}
 	feed := time.Since(began) / 20
 	l, err := ledger.Open(b.Context(), ledger.Config{Database: database})
@@ -258,7 +262,63 @@ func BenchmarkMillion(b *testing.B) {
 	b.ReportMetric(float64(memory.Sys-memory.HeapReleased)/(1<<20), "idle-MiB")
 }
 
-func fetch(b *testing.B, client *http.Client, url, key string) {
+// BenchmarkExport reads the whole feed over HTTP, again and again, in pages of 1,000
+// events while others go on sending, and watches the file of the WAL: -benchtime 600s
+// is an export of ten minutes.
+func BenchmarkExport(b *testing.B) {
+	data := b.TempDir()
+	database := filepath.Join(data, "gapless.db")
+	key := benchKey(b, database)
+	url, stop := runHub(b, data, database)
+	defer stop()
+	ctx, end := context.WithCancel(b.Context())
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer end()
+	var sent atomic.Int64
+	for range 4 {
+		s := newSender(b, url, key, "application/x-ndjson")
+		group.Go(func() {
+			for ctx.Err() == nil {
+				if err := s.post(boxesOf(100)); err != nil {
+					b.Error(err)
+					return
+				}
+				sent.Add(100)
+			}
+		})
+	}
+	client := &http.Client{}
+	var largest, exported, busy int64
+	after := ""
+	for b.Loop() {
+		var page struct {
+			Events []json.RawMessage
+			Cursor string
+		}
+		body, status := fetch(b, client, url+"/v1/feed?limit=1000&after="+neturl.QueryEscape(after), key)
+		if status == http.StatusServiceUnavailable { // no read lasts longer than two seconds
+			busy++
+			continue
+		}
+		if err := json.Unmarshal(body, &page); err != nil || status != http.StatusOK {
+			b.Fatal(status, err)
+		}
+		exported += int64(len(page.Events))
+		if after = page.Cursor; len(page.Events) == 0 {
+			after = ""
+		}
+		if info, err := os.Stat(database + "-wal"); err == nil {
+			largest = max(largest, info.Size())
+		}
+	}
+	b.ReportMetric(float64(largest)/(1<<20), "WAL-MiB")
+	b.ReportMetric(float64(exported)/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(sent.Load())/b.Elapsed().Seconds(), "sent/s")
+	b.ReportMetric(float64(busy), "busy")
+}
+
+func fetch(b *testing.B, client *http.Client, url, key string) (body []byte, status int) {
 	b.Helper()
 	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -270,7 +330,8 @@ func fetch(b *testing.B, client *http.Client, url, key string) {
 		b.Fatal(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
-		b.Fatal(resp.Status, err)
+	if body, err = io.ReadAll(resp.Body); err != nil {
+		b.Fatal(err)
 	}
+	return body, resp.StatusCode
 }
