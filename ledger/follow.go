@@ -228,6 +228,14 @@ func newestExpectations(earlier, later []Expectation) []Expectation {
 	return all
 }
 
+// Outrun tells whether another attempt was made behind the one that a settlement is of,
+// and may still be done: by a node that took the step over meanwhile. What became of the
+// earlier one says nothing of it then, except that it was done.
+func (w *Working) Outrun(s *Settlement) bool {
+	later := func(a Attempt) bool { return a.Number > s.Attempt }
+	return s.Attempt > 0 && s.Outcome != AttemptApplied && slices.ContainsFunc(w.attempts[s.Step], later)
+}
+
 // settle ends the attempts of a step of which no end was known.
 func (t *transaction) settle(s *Settlement) {
 	t.following.settled++

@@ -154,6 +154,7 @@ type StepDocument struct {
 type Settlement struct {
 	Step        string
 	Transaction string
+	Attempt     int    // that was answered, or the newest one that was asked for; 0: it is not of an attempt
 	System      string // that gave the documents
 	Outcome     AttemptOutcome
 	From        StepStatus // where set, it counts only while the step has this status

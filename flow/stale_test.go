@@ -1,0 +1,104 @@
+package flow_test
+
+import (
+	"context"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gapless/gapless/connector"
+	"github.com/gapless/gapless/fault"
+	"github.com/gapless/gapless/flow"
+	"github.com/gapless/gapless/ledger"
+)
+
+// halting is a system of which the callers stand still once they have its answer, whatever
+// their time is: as on a machine that was stopped.
+type halting struct {
+	*books
+	calls atomic.Int64
+	halts []*halt // by call; who comes later does not stand still
+}
+
+type halt struct{ stands, goOn chan struct{} }
+
+func newHalting(b *books, n int) *halting {
+	h := &halting{books: b}
+	for range n {
+		h.halts = append(h.halts, &halt{make(chan struct{}), make(chan struct{})})
+	}
+	return h
+}
+
+func (h *halting) Perform(ctx context.Context, cmd connector.Command) (connector.Outcome, error) {
+	n := int(h.calls.Add(1)) - 1
+	o, err := h.books.Perform(ctx, cmd)
+	if n < len(h.halts) {
+		close(h.halts[n].stands)
+		<-h.halts[n].goOn
+	}
+	return o, err
+}
+
+// A node has the answer of a system and stands still before it is on record. Meanwhile
+// another attempt is made: that the first one was refused says nothing of it.
+func TestARefusalThatComesLateSaysNothingOfALaterAttempt(t *testing.T) {
+	t.Parallel()
+	erp := &books{}
+	var tries atomic.Int64
+	erp.judge = func(connector.Command) *connector.Outcome {
+		if tries.Add(1) > 1 {
+			return nil
+		}
+		return &connector.Outcome{Status: connector.Refused, Reason: fault.PeriodClosed, Text: "Period 2026/03 is closed"}
+	}
+	system := newHalting(erp, 2)
+	follower := findable(erp)
+	follower.System, follower.Timeout, follower.SendWithin = system, 20*time.Millisecond, 500*time.Millisecond
+	x := &following{erp: erp, hub: hubOn(t, flow.Config{
+		Catalog: followingCompany(t), Ledger: ledger.Config{Database: filepath.Join(t.TempDir(), "gapless.db")}, Systems: map[string]flow.Follower{"erp": follower},
+	})}
+	x.becomes(x.says(lotMade("e1", "4711", "100")), "recorded")
+	<-system.halts[0].stands
+	<-system.halts[1].stands // it is done, and nobody has told so
+	key := erp.posted[0].key
+	close(system.halts[0].goOn)
+	x.tellsOfRefusal(key)
+	step, err := x.Ledger().Step(t.Context(), key)
+	if err != nil || step.Status != ledger.StepSent {
+		t.Errorf("the step is %s, %v: an attempt at it may have been done", step.Status, err)
+	}
+	close(system.halts[1].goOn)
+	x.quiet()
+	x.goesOnAsApplied(key)
+	if n := len(erp.lines()); n != 1 {
+		t.Errorf("it was done %d times", n)
+	}
+	x.verified()
+}
+
+// tellsOfRefusal waits until it is on record that the first attempt at a step was refused.
+func (x *following) tellsOfRefusal(step string) {
+	x.t.Helper()
+	for start := time.Now(); time.Since(start) < 20*time.Second; time.Sleep(5 * time.Millisecond) {
+		n := 0
+		err := x.Ledger().Read(x.t.Context(), func(ctx context.Context, r *ledger.Reader) error {
+			return r.Query(ctx, "select count(*) from messages where system = 'hub' and id = $1", []any{step + "/1"}, func(row ledger.Row) error { return row.Scan(&n) })
+		})
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		if n > 0 {
+			return
+		}
+	}
+	x.t.Fatal("the refusal is not on record")
+}
+
+func (x *following) goesOnAsApplied(step string) {
+	x.t.Helper()
+	if s, err := x.Ledger().Step(x.t.Context(), step); err != nil || s.Status != ledger.StepApplied {
+		x.t.Errorf("the step is %s, %v", s.Status, err)
+	}
+}
