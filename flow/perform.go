@@ -291,7 +291,7 @@ func (p *performer) again(ctx context.Context, t task, found connector.FindStatu
 	if found == connector.Absent {
 		for _, a := range t.due.Open {
 			if p.landed(a.SendBefore) == 0 {
-				stops = append(stops, ledger.Stop{Step: t.due.Key, Number: a.Number, Outcome: ledger.AttemptAbsent, Due: t.claimed})
+				stops = append(stops, ledger.Stop{Step: t.due.Key, Number: a.Number, Outcome: ledger.AttemptAbsent, Claimed: t.claimed, Due: t.claimed})
 			}
 		}
 	}

@@ -62,11 +62,12 @@ type Begun struct {
 	Fault *fault.Fault
 }
 
-// Stop ends an attempt of which nothing is known, or that did not go out.
+// Stop ends an attempt of which nothing is known, or that did not go out. Where another
+// has claimed the step since, it stays as that one has it: then the attempt alone ends.
 type Stop struct {
 	Step    string
 	Number  int   // 0 where there was none
-	Claimed int64 // with Number 0: Until of the claim that ends; 0: the step must be due
+	Claimed int64 // Until of the claim that ends; 0: the step must be due
 	Outcome AttemptOutcome
 	Words   string
 	Due     int64          // microseconds: when the step is looked at again
@@ -378,8 +379,8 @@ func (t *transaction) claimable(step string, claimed int64) bool {
 func (t *transaction) stop(f *feed, node string, x *Stop) {
 	s, ok := t.w.Steps[x.Step]
 	open := t.w.attempts[x.Step]
-	at := slices.IndexFunc(open, func(a Attempt) bool { return a.Number == x.Number })
-	if !ok || !s.Status.queued() || at < 0 && (x.Number > 0 || !t.claimable(x.Step, x.Claimed)) {
+	at, mine := slices.IndexFunc(open, func(a Attempt) bool { return a.Number == x.Number }), t.claimable(x.Step, x.Claimed)
+	if !ok || !s.Status.queued() || at < 0 && (x.Number > 0 || !mine) {
 		return // it was settled meanwhile: by an echo, or by whom it was taken over
 	}
 	if at >= 0 {
@@ -399,13 +400,17 @@ func (t *transaction) stop(f *feed, node string, x *Stop) {
 	if s.Status == StepSent && len(open) == 0 {
 		s.Status = StepDue // certainly nothing went out
 	}
-	if x.Hold != nil {
+	if mine {
+		t.w.due[s.Key] = x.Due
+	}
+	held := mine && x.Hold != nil
+	if held {
 		s.Status = StepHeld
 	}
 	s.Changed = fromMicros(t.now)
-	t.w.Steps[s.Key], t.w.due[s.Key] = s, x.Due
-	t.following.moved[s.Key], t.following.due[s.Key] = true, x.Due
-	if x.Hold != nil {
+	t.w.Steps[s.Key] = s
+	t.following.moved[s.Key], t.following.due[s.Key] = true, t.w.due[s.Key]
+	if held {
 		t.raiseStep(f, "hub@"+node, x.Hold)
 	}
 }
