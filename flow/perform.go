@@ -295,10 +295,14 @@ func (p *performer) again(ctx context.Context, t task, found connector.FindStatu
 			}
 		}
 	}
+	asking := t.claimed
 	begun, err := p.flow.ledger.Claim(ctx, t.due.Plant, p.flow.node, stops, []ledger.Begin{p.begin(&t)})
 	if err != nil {
 		p.warn(ctx, "begin an attempt", err)
 		return
+	}
+	if !begun[0].OK {
+		t.claimed = asking
 	}
 	p.perform(ctx, t, begun[0])
 }

@@ -102,3 +102,47 @@ func (x *following) goesOnAsApplied(step string) {
 		x.t.Errorf("the step is %s, %v", s.Status, err)
 	}
 }
+
+// What a step asks of a system is other than what went out before, and what went out was
+// not done: a person must look.
+func TestOtherContentIsHeldThoughWhatWentOutWasNotDone(t *testing.T) {
+	t.Parallel()
+	erp := &books{fate: func(connector.Command) fate { return lostBefore }}
+	database := filepath.Join(t.TempDir(), "gapless.db")
+	hub := func(follower flow.Follower) *following {
+		return &following{erp: erp, hub: hubOn(t, flow.Config{
+			Catalog: followingCompany(t), Ledger: ledger.Config{Database: database}, Systems: map[string]flow.Follower{"erp": follower},
+		})}
+	}
+	x := hub(findable(erp))
+	x.becomes(x.says(lotMade("e1", "4711", "100")), "recorded")
+	x.attempted()
+	x.stop()
+	shorter := findable(erp)
+	shorter.KeyLength = connector.MinKeyDigits
+	x = hub(shorter)
+	x.quiet()
+	open, err := x.Ledger().Held(t.Context(), ledger.HeldFilter{About: "step"})
+	if err != nil || len(open) != 1 || open[0].Reason != fault.ContentChanged {
+		t.Errorf("open: %+v, %v", open, err)
+	}
+	x.verified()
+}
+
+// attempted waits until an attempt has ended of which nothing is known.
+func (x *following) attempted() {
+	x.t.Helper()
+	for start := time.Now(); time.Since(start) < 20*time.Second; time.Sleep(5 * time.Millisecond) {
+		n := 0
+		err := x.Ledger().Read(x.t.Context(), func(ctx context.Context, r *ledger.Reader) error {
+			return r.Query(ctx, "select count(*) from attempts where outcome = 'unknown'", nil, func(row ledger.Row) error { return row.Scan(&n) })
+		})
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		if n > 0 {
+			return
+		}
+	}
+	x.t.Fatal("no attempt was made")
+}
