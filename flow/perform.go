@@ -209,9 +209,9 @@ func (p *performer) prepareAll(ctx context.Context, due []ledger.DueStep, stops 
 		case f == nil:
 			ready = append(ready, t)
 		case f.Reason == fault.Unavailable: // the ledger cannot be read now
-			*stops = append(*stops, ledger.Stop{Step: due[i].Key, Due: p.flow.ledger.Now().Add(p.f.Wait).UnixMicro(), Words: f.Error()})
+			*stops = append(*stops, ledger.Stop{Step: due[i].Key, Attempts: due[i].Attempts, Due: p.flow.ledger.Now().Add(p.f.Wait).UnixMicro(), Words: f.Error()})
 		default:
-			*stops = append(*stops, ledger.Stop{Step: due[i].Key, Hold: p.flow.exception(ctx, &due[i].Step, f, waits[i])})
+			*stops = append(*stops, ledger.Stop{Step: due[i].Key, Attempts: due[i].Attempts, Hold: p.flow.exception(ctx, &due[i].Step, f, waits[i])})
 		}
 	}
 	return ready
@@ -356,7 +356,7 @@ func (p *performer) askAfter(sendBefore time.Time) time.Duration {
 }
 
 func (p *performer) stop(ctx context.Context, t task, s ledger.Stop) {
-	s.Step, s.Claimed = t.due.Key, t.claimed
+	s.Step, s.Attempts, s.Claimed = t.due.Key, t.due.Attempts, t.claimed
 	if _, err := p.flow.ledger.Claim(ctx, t.due.Plant, p.flow.node, []ledger.Stop{s}, nil); err != nil {
 		p.warn(ctx, "end an attempt", err)
 	}

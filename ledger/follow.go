@@ -65,13 +65,14 @@ type Begun struct {
 // Stop ends an attempt of which nothing is known, or that did not go out. Where another
 // has claimed the step since, it stays as that one has it: then the attempt alone ends.
 type Stop struct {
-	Step    string
-	Number  int   // 0 where there was none
-	Claimed int64 // Until of the claim that ends; 0: the step must be due
-	Outcome AttemptOutcome
-	Words   string
-	Due     int64          // microseconds: when the step is looked at again
-	Hold    *StepException // set where it is not looked at again before a person or a wait says so
+	Step     string
+	Number   int   // 0 where there was none
+	Attempts int   // with Number 0: made so far, as far as the node knows: see Begin
+	Claimed  int64 // Until of the claim that ends; 0: the step must be due
+	Outcome  AttemptOutcome
+	Words    string
+	Due      int64          // microseconds: when the step is looked at again
+	Hold     *StepException // set where it is not looked at again before a person or a wait says so
 }
 
 // loadFollowing reads the transactions that entries name with their steps, and the
@@ -380,7 +381,7 @@ func (t *transaction) stop(f *feed, node string, x *Stop) {
 	s, ok := t.w.Steps[x.Step]
 	open := t.w.attempts[x.Step]
 	at, mine := slices.IndexFunc(open, func(a Attempt) bool { return a.Number == x.Number }), t.claimable(x.Step, x.Claimed)
-	if !ok || !s.Status.queued() || at < 0 && (x.Number > 0 || !mine) {
+	if !ok || !s.Status.queued() || at < 0 && (x.Number > 0 || x.Attempts != s.Attempts || !mine) {
 		return // it was settled meanwhile: by an echo, or by whom it was taken over
 	}
 	if at >= 0 {

@@ -213,6 +213,31 @@ func TestANodeThatDoesNotKnowOfAnAttemptMakesNone(t *testing.T) {
 	})
 }
 
+// What a node finds of a step that it does not know in full does not hold it.
+func TestANodeThatDoesNotKnowOfAnAttemptHoldsNothing(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		f := newFollower(t, dsn)
+		f.say(Following{Steps: []Step{receipt(k1, "lot/M-1/1")}})
+		slow := Stop{Step: k1, Hold: &StepException{Step: k1, Fault: fault.New("test", fault.IdentifierUnknown, "material", "M-1"), Owner: "master data"}}
+		f.begin("d", k1)
+		f.stop(Stop{Step: k1, Number: 1, Outcome: AttemptUnknown, Words: "the answer was lost", Due: micros(f.Now().Add(time.Second))})
+		f.pass(2 * time.Second)
+		if _, err := f.Claim(t.Context(), "graz", "node-2", []Stop{slow}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.status(k1); got != StepSent {
+			t.Errorf("the step is %s, and may have been done", got)
+		}
+		slow.Attempts = 1
+		if _, err := f.Claim(t.Context(), "graz", "node-2", []Stop{slow}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.status(k1); got != StepHeld {
+			t.Errorf("for who knows of the attempt the step is %s", got)
+		}
+	})
+}
+
 // A node that stands still while it waits for an answer ends its attempt when another has
 // taken the step over: what that one does is not cut short by it.
 func TestWhoHasLostAClaimDoesNotMoveTheStep(t *testing.T) {
