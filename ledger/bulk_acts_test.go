@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -202,4 +203,30 @@ func TestNoMemberAtTheDeskHasItsTurnWhileTheWorkDoesNotRun(t *testing.T) {
 		}
 		noFindings(t, f.Ledger)
 	})
+}
+
+// Whoever gives up waiting for a turn does not look at what its commit counts; the race
+// detector sees it.
+func TestWhoGivesUpATurnOfBulkWorkLeavesItToTheCommit(t *testing.T) {
+	var slow atomic.Bool
+	done := make(chan struct{})
+	l := open(t, t.TempDir()+"/l.db", Config{Faults: func(at string) error {
+		if at == "after write" && slow.CompareAndSwap(true, false) {
+			time.Sleep(100 * time.Millisecond) // nothing else may put the two in order
+			close(done)
+		}
+		return nil
+	}})
+	_, c := heldGroup(t, l, 3)
+	b, err := l.StartBulk(t.Context(), "anna", BulkStart{What: BulkComment, Cause: c, Why: "look at the press"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow.Store(true)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	if had, err := l.ActBulk(ctx, "hub@test", &b, 10); !errors.Is(err, context.DeadlineExceeded) || had != 0 {
+		t.Errorf("%d had their turn, %v", had, err)
+	}
+	<-done
 }
