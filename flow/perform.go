@@ -183,7 +183,7 @@ func (p *performer) begin(t *task) ledger.Begin {
 	t.command.SendBefore = time.Now().Add(p.f.SendWithin)
 	sendBefore := p.flow.ledger.Now().Add(p.f.SendWithin)
 	b := ledger.Begin{
-		Step: t.due.Key, Digest: t.digest, SendBefore: sendBefore.UnixMicro(), Until: sendBefore.Add(p.f.Timeout + p.f.Settles).UnixMicro(),
+		Step: t.due.Key, Digest: t.digest, SendBefore: sendBefore.UnixMicro(), Until: p.settled(sendBefore).Add(p.f.Timeout).UnixMicro(),
 		Ask: len(t.due.Open) > 0 && t.claimed == 0, Claimed: t.claimed, Attempts: t.due.Attempts,
 	}
 	t.claimed = b.Until
@@ -263,7 +263,7 @@ func (p *performer) ask(ctx context.Context, t task) {
 		return
 	}
 	t.command.Attempt, t.command.FirstSent = t.due.Attempts, t.due.Open[0].Begun
-	t.command.SendBefore = t.due.Open[len(t.due.Open)-1].SendBefore
+	t.command.SendBefore = t.due.Open[len(t.due.Open)-1].SendBefore.Add(p.flow.ledger.Apart())
 	limited, cancel := context.WithTimeout(ctx, p.f.Timeout)
 	defer cancel()
 	finding, err := p.f.System.Find(limited, t.command)
@@ -332,7 +332,12 @@ func (p *performer) put(ctx context.Context, t task, number int, outcome ledger.
 
 // landed is how long an attempt can still land of which no answer came.
 func (p *performer) landed(sendBefore time.Time) time.Duration {
-	return max(sendBefore.Add(p.f.Settles).Sub(p.flow.ledger.Now()), 0)
+	return max(p.settled(sendBefore).Sub(p.flow.ledger.Now()), 0)
+}
+
+// settled is when an attempt can land no more, whichever node made it, and whichever looks.
+func (p *performer) settled(sendBefore time.Time) time.Time {
+	return sendBefore.Add(p.f.Settles + p.flow.ledger.Apart())
 }
 
 // doubt is how long an earlier attempt at the step can still land. A keyed system

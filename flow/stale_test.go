@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/gapless/gapless/connector"
 	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/flow"
+	"github.com/gapless/gapless/internal/testpostgres"
 	"github.com/gapless/gapless/ledger"
 )
 
@@ -145,4 +147,65 @@ func (x *following) attempted() {
 		}
 	}
 	x.t.Fatal("no attempt was made")
+}
+
+// airborne is a system that takes a while with the first command, and tells nobody. It
+// shows what it has done to whoever asks, by the clock of whoever asks.
+type airborne struct {
+	*books
+	settles, lands time.Duration
+	now            func() time.Time
+	first          *atomic.Bool
+	landed         chan struct{}
+}
+
+func (a *airborne) Perform(ctx context.Context, cmd connector.Command) (connector.Outcome, error) {
+	if !a.first.CompareAndSwap(false, true) {
+		return a.books.Perform(ctx, cmd)
+	}
+	if err := cmd.InTime(time.Now()); err != nil {
+		return connector.Outcome{}, err
+	}
+	time.AfterFunc(a.lands, func() {
+		cmd.SendBefore = time.Now().Add(time.Hour) // it is on its way already
+		_, _ = a.books.Perform(context.Background(), cmd)
+		close(a.landed)
+	})
+	return connector.Outcome{}, errors.New("connection reset by peer")
+}
+
+func (a *airborne) Find(ctx context.Context, cmd connector.Command) (connector.Finding, error) {
+	if f, err := a.books.Find(ctx, cmd); err != nil || f.Status == connector.FoundApplied {
+		return f, err
+	}
+	return connector.Traits{Class: connector.Findable, Settles: a.settles}.Missing(cmd, a.now()), nil
+}
+
+// The clock of one node is ahead of the other's, as far as it may be: what the other has
+// sent and may land yet is not called absent for that.
+func TestTwoNodesWhoseClocksAreApartDoNothingTwice(t *testing.T) {
+	t.Parallel()
+	dsn := testpostgres.Database(t)
+	erp := &books{}
+	first, landed, right := &atomic.Bool{}, make(chan struct{}), clock()
+	node := func(name string, ahead time.Duration) *following {
+		now := func() time.Time { return right().Add(ahead) }
+		follower := findable(erp)
+		follower.Settles = 3 * time.Second
+		follower.System = &airborne{books: erp, settles: follower.Settles, lands: 2500 * time.Millisecond, now: now, first: first, landed: landed}
+		return &following{erp: erp, hub: hubOn(t, flow.Config{
+			Catalog: followingCompany(t), Node: name, Ledger: ledger.Config{Database: dsn, Clock: now}, Systems: map[string]flow.Follower{"erp": follower},
+		})}
+	}
+	x := node("a", 0)
+	x.becomes(x.says(lotMade("e1", "4711", "100")), "recorded")
+	x.attempted()
+	node("b", 3500*time.Millisecond)
+	<-landed
+	x.quiet()
+	x.goesOnAsApplied(erp.posted[0].key)
+	if n := len(erp.lines()); n != 1 {
+		t.Errorf("it was done %d times", n)
+	}
+	x.verified()
 }

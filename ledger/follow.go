@@ -334,8 +334,13 @@ func (t *transaction) take(it *item) error {
 	for i := range it.turn.late {
 		t.raiseLate(f, it.turn.node, &it.turn.late[i])
 	}
+	if len(it.turn.begins) > 0 {
+		it.err = t.untimely
+	}
 	for i := range it.turn.begins {
-		it.turn.begun[i] = t.begin(&it.turn.begins[i], it.turn.node)
+		if it.err == nil {
+			it.turn.begun[i] = t.begin(&it.turn.begins[i], it.turn.node)
+		}
 	}
 	for i := range it.turn.moments {
 		if err := t.pass(f, it.turn.node, &it.turn.moments[i]); err != nil {

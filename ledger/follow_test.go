@@ -26,8 +26,9 @@ type follower struct {
 	now     time.Time
 	follows map[string]Following // by message id
 	n       int
-	failing string // step of a commit that fails once
-	terms   Terms  // of messages that are held, where a test says so
+	failing string        // step of a commit that fails once
+	off     time.Duration // of the clock of the machine
+	terms   Terms         // of messages that are held, where a test says so
 }
 
 func newFollower(t testing.TB, dsn string) *follower {
@@ -35,6 +36,7 @@ func newFollower(t testing.TB, dsn string) *follower {
 	f := &follower{t: t, now: base, follows: map[string]Following{}}
 	f.Ledger = open(t, dsn, Config{
 		Clock: func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return f.now },
+		wall:  func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return time.Now().Add(f.off) },
 		Faults: func(step string) error {
 			f.mu.Lock()
 			defer f.mu.Unlock()
