@@ -209,3 +209,80 @@ func TestTwoNodesWhoseClocksAreApartDoNothingTwice(t *testing.T) {
 	}
 	x.verified()
 }
+
+// standstill is a node that stands still before its next commit, once it is armed.
+type standstill struct {
+	armed        atomic.Bool
+	stands, goOn chan struct{}
+}
+
+func (s *standstill) faults(at string) error {
+	if at == "before begin" && s.armed.CompareAndSwap(true, false) {
+		close(s.stands)
+		<-s.goOn
+	}
+	return nil
+}
+
+// A person gives a refused command up. Before that is on record the command goes out again
+// by itself, because what it came after is done, and is refused for another reason, which
+// nobody has looked at.
+func TestADecisionIsAboutTheRefusalThatWasLookedAt(t *testing.T) {
+	t.Parallel()
+	dsn := testpostgres.Database(t)
+	erp := &books{}
+	var refusals atomic.Int64
+	erp.judge = func(cmd connector.Command) *connector.Outcome {
+		switch {
+		case cmd.Name != "stock-status":
+			return nil
+		case refusals.Add(1) == 1:
+			return &connector.Outcome{Status: connector.Refused, Reason: fault.MasterDataMissing, Text: "no such lot"}
+		}
+		return &connector.Outcome{Status: connector.Refused, Reason: fault.PeriodClosed, Text: "Period 2026/03 is closed"}
+	}
+	x := &following{erp: erp, hub: hubOn(t, flow.Config{
+		Catalog: followingCompany(t), Node: "a", Ledger: ledger.Config{Database: dsn}, Systems: map[string]flow.Follower{"erp": findable(erp)},
+	})}
+	still := &standstill{stands: make(chan struct{}), goOn: make(chan struct{})}
+	slow := hubOn(t, flow.Config{Catalog: followingCompany(t), Node: "b", Ledger: ledger.Config{Database: dsn, Faults: still.faults}})
+	scope := []any{doc{"kind": "lot", "lot": "lot/M-100/4711"}}
+	x.becomes(x.says(quality("h1", "hold.placed", "2026-03-02T07:00:00+01:00", doc{"hold": "hold/qms/1", "scope": scope, "reason": "supplier-notice"})), "recorded")
+	command := x.refusedFor(fault.MasterDataMissing)
+	given := make(chan error, 1)
+	still.armed.Store(true)
+	go func() {
+		given <- slow.Resolve(t.Context(), flow.Resolution{Command: command, By: ledger.Principal{Name: "anna"}, How: flow.Waive, Why: "the lot is not kept there"})
+	}()
+	<-still.stands
+	x.becomes(x.says(lotMade("e1", "4711", "100")), "recorded")
+	if again := x.refusedFor(fault.PeriodClosed); again != command {
+		t.Fatalf("command %s is refused, want %s", again, command)
+	}
+	close(still.goOn)
+	if err := <-given; !isFault(err, "decided_already") {
+		t.Errorf("whoever looked at the first refusal is told %v", err)
+	}
+	if s, err := x.Ledger().Step(t.Context(), command); err != nil || s.Status != ledger.StepRefused {
+		t.Errorf("the step is %s, %v", s.Status, err)
+	}
+	x.verified()
+}
+
+// refusedFor waits until a command to the ERP stands refused for a reason, and names it.
+func (x *following) refusedFor(reason *fault.Reason) (command string) {
+	x.t.Helper()
+	for start := time.Now(); time.Since(start) < 20*time.Second; time.Sleep(5 * time.Millisecond) {
+		open, err := x.Ledger().Held(x.t.Context(), ledger.HeldFilter{About: "step"})
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		for i := range open {
+			if open[i].Reason == reason && open[i].System == "erp" {
+				return open[i].Key()
+			}
+		}
+	}
+	x.t.Fatalf("nothing is refused for %s", reason.Code)
+	return ""
+}

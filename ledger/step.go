@@ -158,6 +158,7 @@ type Settlement struct {
 	System      string // that gave the documents
 	Outcome     AttemptOutcome
 	From        StepStatus // where set, it counts only while the step has this status
+	Since       time.Time  // with From: since when, as Step.Changed has it
 	Documents   []StepDocument
 	Words       string
 	Reason      *fault.Reason // with AttemptRefused
