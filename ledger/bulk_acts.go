@@ -169,6 +169,10 @@ func (b *Bulk) AtDesk() bool {
 // work. The fault is DecidedAlready where it does not run any more.
 func (l *Ledger) ActBulk(ctx context.Context, by string, b *Bulk, limit int) (int, error) {
 	do, _ := b.deskAct()
+	cause, err := ParseCause(b.Cause)
+	if err != nil {
+		return 0, err
+	}
 	had := 0
 	var after []standing
 	a := &act{row: Act{Plant: b.Plant, Principal: by, Act: "bulk.told", Subject: "bulk/" + b.ID}}
@@ -186,6 +190,9 @@ func (l *Ledger) ActBulk(ctx context.Context, by string, b *Bulk, limit int) (in
 		for i := range members {
 			now := found[i]
 			detail, err := do.about(&now, at)
+			if err == nil && now.reason != cause.Reason {
+				err = fault.New("ledger.ActBulk", fault.DecidedAlready, "", "it was %s%s before its turn", raisedAnew, now.reason)
+			}
 			outcome, words := BulkActed, ""
 			switch f := fault.Of(err); {
 			case f != nil && errors.Is(err, fault.DecidedAlready):

@@ -230,3 +230,36 @@ func TestWhoGivesUpATurnOfBulkWorkLeavesItToTheCommit(t *testing.T) {
 	}
 	<-done
 }
+
+// What is decided about a group is not decided about a member that stands for another
+// reason when it has its turn.
+func TestAMemberThatWasRaisedAnewForAnotherReasonIsLeftAlone(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		l := open(t, dsn, Config{})
+		all, c := heldGroup(t, l, 2)
+		begun := func(what BulkWhat) *Bulk {
+			b, err := l.StartBulk(t.Context(), "anna", BulkStart{What: what, Cause: c, Why: "a trial run"})
+			if err != nil || b.Left() != 2 {
+				t.Fatalf("%d are left, %v", b.Left(), err)
+			}
+			return &b
+		}
+		resumed, waived := begun(BulkResume), begun(BulkWaive)
+		heldAbout(t, l, "g0", fault.ContractBroken, "lot/M-1/1", "5")
+		left, err := l.BulkLeft(t.Context(), resumed, 10)
+		if err != nil || len(left) != 2 || left[0].Now != "raised anew for contract_broken" || left[1].Now != "" {
+			t.Errorf("left to be resumed: %+v, %v", left, err)
+		}
+		if _, err := l.ActBulk(t.Context(), "hub@test", waived, 10); err != nil {
+			t.Fatal(err)
+		}
+		members, err := l.BulkMembers(t.Context(), waived.ID, 0, 10)
+		if err != nil || members[0].Outcome != BulkMovedOn || !strings.Contains(members[0].Words, "contract_broken") || members[1].Outcome != BulkActed {
+			t.Errorf("given up: %+v, %v", members, err)
+		}
+		if x, err := l.DeskOf(t.Context(), all[0]); err != nil || x.State != DeskOpen {
+			t.Errorf("what stands for another reason is %s, %v", x.State, err)
+		}
+		noFindings(t, l)
+	})
+}
