@@ -108,7 +108,7 @@ func (f *Flow) left(ctx context.Context, work *ledger.Bulk) ([]ledger.BulkMember
 	if work.What == ledger.ReplayWork {
 		return f.replayLeft(ctx, work)
 	}
-	return f.ledger.BulkLeft(ctx, work.ID, bulkTurn)
+	return f.ledger.BulkLeft(ctx, work, bulkTurn)
 }
 
 // principal is in whose name this node acts by itself.

@@ -125,7 +125,16 @@ func (d *decision) restates() bool {
 // overtaken tells whether a person's decision is about a step that stands otherwise by
 // now: somebody else has decided, or its system has told of it.
 func (d *decision) overtaken() bool {
-	return slices.ContainsFunc(d.e.Settlements, func(s ledger.Settlement) bool { return s.From != "" && s.From != d.w.Steps[s.Step].Status })
+	return slices.ContainsFunc(d.e.Settlements, func(s ledger.Settlement) bool {
+		step := d.w.Steps[s.Step]
+		return movedOn(&s, &step)
+	})
+}
+
+// movedOn tells whether a step stands otherwise than it did when somebody decided about it,
+// or so once more: what came between, nobody has looked at.
+func movedOn(s *ledger.Settlement, step *ledger.Step) bool {
+	return s.From != "" && (s.From != step.Status || !s.Since.Equal(step.Changed))
 }
 
 // conflict keeps other content under a known id where the source does not

@@ -98,7 +98,7 @@ func (f *follower) settle(s *ledger.Settlement) error {
 	if !ok {
 		return fmt.Errorf("flow.settle: command %s is not on record", s.Step)
 	}
-	if s.From != "" && s.From != step.Status || s.Echo && !doubtful(&step) {
+	if movedOn(s, &step) || s.Echo && !doubtful(&step) || f.d.w.Outrun(s) {
 		return nil // it has moved on since, or is settled already
 	}
 	f.out.Settled = append(f.out.Settled, *s)

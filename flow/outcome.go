@@ -102,7 +102,7 @@ func (f *Flow) outcomeEntry(ctx context.Context, a arrival, step *ledger.Step, n
 			p.e.Drafts = nil
 		}
 	}
-	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, System: step.System, Outcome: ledger.AttemptOutcome(o.Status), Words: wordsOf(&o), Reason: o.Reason}
+	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, Attempt: number, System: step.System, Outcome: ledger.AttemptOutcome(o.Status), Words: wordsOf(&o), Reason: o.Reason}
 	for _, d := range o.Documents {
 		settlement.Documents = append(settlement.Documents, ledger.StepDocument{Number: d.Number, Kind: d.Kind})
 	}

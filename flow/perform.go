@@ -183,7 +183,7 @@ func (p *performer) begin(t *task) ledger.Begin {
 	t.command.SendBefore = time.Now().Add(p.f.SendWithin)
 	sendBefore := p.flow.ledger.Now().Add(p.f.SendWithin)
 	b := ledger.Begin{
-		Step: t.due.Key, Digest: t.digest, SendBefore: sendBefore.UnixMicro(), Until: sendBefore.Add(p.f.Timeout + p.f.Settles).UnixMicro(),
+		Step: t.due.Key, Digest: t.digest, SendBefore: sendBefore.UnixMicro(), Until: p.settled(sendBefore).Add(p.f.Timeout).UnixMicro(),
 		Ask: len(t.due.Open) > 0 && t.claimed == 0, Claimed: t.claimed, Attempts: t.due.Attempts,
 	}
 	t.claimed = b.Until
@@ -209,9 +209,9 @@ func (p *performer) prepareAll(ctx context.Context, due []ledger.DueStep, stops 
 		case f == nil:
 			ready = append(ready, t)
 		case f.Reason == fault.Unavailable: // the ledger cannot be read now
-			*stops = append(*stops, ledger.Stop{Step: due[i].Key, Due: p.flow.ledger.Now().Add(p.f.Wait).UnixMicro(), Words: f.Error()})
+			*stops = append(*stops, ledger.Stop{Step: due[i].Key, Attempts: due[i].Attempts, Due: p.flow.ledger.Now().Add(p.f.Wait).UnixMicro(), Words: f.Error()})
 		default:
-			*stops = append(*stops, ledger.Stop{Step: due[i].Key, Hold: p.flow.exception(ctx, &due[i].Step, f, waits[i])})
+			*stops = append(*stops, ledger.Stop{Step: due[i].Key, Attempts: due[i].Attempts, Hold: p.flow.exception(ctx, &due[i].Step, f, waits[i])})
 		}
 	}
 	return ready
@@ -263,7 +263,7 @@ func (p *performer) ask(ctx context.Context, t task) {
 		return
 	}
 	t.command.Attempt, t.command.FirstSent = t.due.Attempts, t.due.Open[0].Begun
-	t.command.SendBefore = t.due.Open[len(t.due.Open)-1].SendBefore
+	t.command.SendBefore = t.due.Open[len(t.due.Open)-1].SendBefore.Add(p.flow.ledger.Apart())
 	limited, cancel := context.WithTimeout(ctx, p.f.Timeout)
 	defer cancel()
 	finding, err := p.f.System.Find(limited, t.command)
@@ -291,14 +291,18 @@ func (p *performer) again(ctx context.Context, t task, found connector.FindStatu
 	if found == connector.Absent {
 		for _, a := range t.due.Open {
 			if p.landed(a.SendBefore) == 0 {
-				stops = append(stops, ledger.Stop{Step: t.due.Key, Number: a.Number, Outcome: ledger.AttemptAbsent, Due: t.claimed})
+				stops = append(stops, ledger.Stop{Step: t.due.Key, Number: a.Number, Outcome: ledger.AttemptAbsent, Claimed: t.claimed, Due: t.claimed})
 			}
 		}
 	}
+	asking := t.claimed
 	begun, err := p.flow.ledger.Claim(ctx, t.due.Plant, p.flow.node, stops, []ledger.Begin{p.begin(&t)})
 	if err != nil {
 		p.warn(ctx, "begin an attempt", err)
 		return
+	}
+	if !begun[0].OK {
+		t.claimed = asking
 	}
 	p.perform(ctx, t, begun[0])
 }
@@ -328,7 +332,12 @@ func (p *performer) put(ctx context.Context, t task, number int, outcome ledger.
 
 // landed is how long an attempt can still land of which no answer came.
 func (p *performer) landed(sendBefore time.Time) time.Duration {
-	return max(sendBefore.Add(p.f.Settles).Sub(p.flow.ledger.Now()), 0)
+	return max(p.settled(sendBefore).Sub(p.flow.ledger.Now()), 0)
+}
+
+// settled is when an attempt can land no more, whichever node made it, and whichever looks.
+func (p *performer) settled(sendBefore time.Time) time.Time {
+	return sendBefore.Add(p.f.Settles + p.flow.ledger.Apart())
 }
 
 // doubt is how long an earlier attempt at the step can still land. A keyed system
@@ -352,7 +361,7 @@ func (p *performer) askAfter(sendBefore time.Time) time.Duration {
 }
 
 func (p *performer) stop(ctx context.Context, t task, s ledger.Stop) {
-	s.Step, s.Claimed = t.due.Key, t.claimed
+	s.Step, s.Attempts, s.Claimed = t.due.Key, t.due.Attempts, t.claimed
 	if _, err := p.flow.ledger.Claim(ctx, t.due.Plant, p.flow.node, []ledger.Stop{s}, nil); err != nil {
 		p.warn(ctx, "end an attempt", err)
 	}

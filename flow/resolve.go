@@ -74,7 +74,7 @@ func (f *Flow) resolutionEntry(ctx context.Context, step *ledger.Step, r *Resolu
 	}
 	e := newEntry(f.Catalog())
 	e.Message = a.Message
-	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, System: step.System, Outcome: outcome, From: step.Status, Words: r.Why, Split: r.How == Split, Blamed: r.Blamed}
+	settlement := ledger.Settlement{Step: step.Key, Transaction: step.Transaction, System: step.System, Outcome: outcome, From: step.Status, Since: step.Changed, Words: r.Why, Split: r.How == Split, Blamed: r.Blamed}
 	for _, number := range r.Documents {
 		settlement.Documents = append(settlement.Documents, ledger.StepDocument{Number: number})
 	}

@@ -167,8 +167,13 @@ func (b *Bulk) AtDesk() bool {
 // ActBulk gives the next members of work at the desk their turn, so many together in one
 // commit, and tells how many had it. Each act is on record as the person's who began the
 // work. The fault is DecidedAlready where it does not run any more.
-func (l *Ledger) ActBulk(ctx context.Context, by string, b *Bulk, limit int) (had int, err error) {
+func (l *Ledger) ActBulk(ctx context.Context, by string, b *Bulk, limit int) (int, error) {
 	do, _ := b.deskAct()
+	cause, err := ParseCause(b.Cause)
+	if err != nil {
+		return 0, err
+	}
+	had := 0
 	var after []standing
 	a := &act{row: Act{Plant: b.Plant, Principal: by, Act: "bulk.told", Subject: "bulk/" + b.ID}}
 	a.write = func(ctx context.Context, s *session, at time.Time) error {
@@ -185,6 +190,9 @@ func (l *Ledger) ActBulk(ctx context.Context, by string, b *Bulk, limit int) (ha
 		for i := range members {
 			now := found[i]
 			detail, err := do.about(&now, at)
+			if err == nil && now.reason != cause.Reason {
+				err = fault.New("ledger.ActBulk", fault.DecidedAlready, "", "it was %s%s before its turn", raisedAnew, now.reason)
+			}
 			outcome, words := BulkActed, ""
 			switch f := fault.Of(err); {
 			case f != nil && errors.Is(err, fault.DecidedAlready):

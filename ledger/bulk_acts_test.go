@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -201,5 +202,64 @@ func TestNoMemberAtTheDeskHasItsTurnWhileTheWorkDoesNotRun(t *testing.T) {
 			t.Errorf("what has ended may be commented: %+v, %v", now, err)
 		}
 		noFindings(t, f.Ledger)
+	})
+}
+
+// Whoever gives up waiting for a turn does not look at what its commit counts; the race
+// detector sees it.
+func TestWhoGivesUpATurnOfBulkWorkLeavesItToTheCommit(t *testing.T) {
+	var slow atomic.Bool
+	done := make(chan struct{})
+	l := open(t, t.TempDir()+"/l.db", Config{Faults: func(at string) error {
+		if at == "after write" && slow.CompareAndSwap(true, false) {
+			time.Sleep(100 * time.Millisecond) // nothing else may put the two in order
+			close(done)
+		}
+		return nil
+	}})
+	_, c := heldGroup(t, l, 3)
+	b, err := l.StartBulk(t.Context(), "anna", BulkStart{What: BulkComment, Cause: c, Why: "look at the press"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow.Store(true)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	if had, err := l.ActBulk(ctx, "hub@test", &b, 10); !errors.Is(err, context.DeadlineExceeded) || had != 0 {
+		t.Errorf("%d had their turn, %v", had, err)
+	}
+	<-done
+}
+
+// What is decided about a group is not decided about a member that stands for another
+// reason when it has its turn.
+func TestAMemberThatWasRaisedAnewForAnotherReasonIsLeftAlone(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		l := open(t, dsn, Config{})
+		all, c := heldGroup(t, l, 2)
+		begun := func(what BulkWhat) *Bulk {
+			b, err := l.StartBulk(t.Context(), "anna", BulkStart{What: what, Cause: c, Why: "a trial run"})
+			if err != nil || b.Left() != 2 {
+				t.Fatalf("%d are left, %v", b.Left(), err)
+			}
+			return &b
+		}
+		resumed, waived := begun(BulkResume), begun(BulkWaive)
+		heldAbout(t, l, "g0", fault.ContractBroken, "lot/M-1/1", "5")
+		left, err := l.BulkLeft(t.Context(), resumed, 10)
+		if err != nil || len(left) != 2 || left[0].Now != "raised anew for contract_broken" || left[1].Now != "" {
+			t.Errorf("left to be resumed: %+v, %v", left, err)
+		}
+		if _, err := l.ActBulk(t.Context(), "hub@test", waived, 10); err != nil {
+			t.Fatal(err)
+		}
+		members, err := l.BulkMembers(t.Context(), waived.ID, 0, 10)
+		if err != nil || members[0].Outcome != BulkMovedOn || !strings.Contains(members[0].Words, "contract_broken") || members[1].Outcome != BulkActed {
+			t.Errorf("given up: %+v, %v", members, err)
+		}
+		if x, err := l.DeskOf(t.Context(), all[0]); err != nil || x.State != DeskOpen {
+			t.Errorf("what stands for another reason is %s, %v", x.State, err)
+		}
+		noFindings(t, l)
 	})
 }

@@ -89,7 +89,7 @@ type BulkMember struct {
 	Words   string
 	Ended   time.Time // zero before its turn
 	Shown   string    // of a replay: digest of what was shown
-	Now     string    // how the command or the message stands now; of BulkLeft, why its exception is no longer open, "" where it is
+	Now     string    // how the command or the message stands now; of BulkLeft, why its exception is not that of the cause any more, "" where it is
 }
 
 // ID names the exception of the member, as DeskOf takes it.
@@ -187,12 +187,19 @@ func (l *Ledger) BulkMembers(ctx context.Context, id string, after int64, limit 
 		from bulk_members m where m.bulk = $1 and m.n > $2 order by m.n limit $3`, id, after, limit)
 }
 
-// BulkLeft are the next members that have not had their turn.
-func (l *Ledger) BulkLeft(ctx context.Context, id string, limit int) ([]BulkMember, error) {
+// raisedAnew is what is said of a member whose exception stands for another reason by now.
+const raisedAnew = "raised anew for "
+
+// BulkLeft are the next members of work about a cause that have not had their turn.
+func (l *Ledger) BulkLeft(ctx context.Context, b *Bulk, limit int) ([]BulkMember, error) {
+	c, err := ParseCause(b.Cause)
+	if err != nil {
+		return nil, err
+	}
 	return l.bulkMembers(ctx, `select m.n, m.message, m.version, m.about, m.outcome, m.words, m.ended,
-		case when x.state = 'open' then '' else x.state || ' (' || x.resolution || ')' end
+		case when x.state <> 'open' then x.state || ' (' || x.resolution || ')' when x.reason <> $3 then '`+raisedAnew+`' || x.reason else '' end
 		from bulk_members m join exceptions x on x.message = m.message and x.version = m.version
-		where m.bulk = $1 and m.outcome = '' order by m.n limit $2`, id, limit)
+		where m.bulk = $1 and m.outcome = '' order by m.n limit $2`, b.ID, limit, c.Reason)
 }
 
 func (l *Ledger) bulkMembers(ctx context.Context, query string, args ...any) ([]BulkMember, error) {

@@ -52,6 +52,7 @@ type transaction struct {
 	freed  []string           // waits of messages that go on: by message id
 	wanted []string           // waits that this commit may satisfy
 
+	untimely   error // set where no attempt begins
 	following  following
 	awaited    awaited
 	endedSteps []ended       // steps whose exceptions this commit resolves
@@ -145,6 +146,9 @@ func (t *transaction) run(ctx context.Context) (later []*item, done bool, err er
 		return t.batch.later, done, err
 	}
 	if t.w, err = t.load(ctx); err != nil {
+		return nil, false, err
+	}
+	if t.untimely, err = t.timely(ctx); err != nil {
 		return nil, false, err
 	}
 	if later, err = t.decideAll(ctx); err != nil {

@@ -62,15 +62,17 @@ type Begun struct {
 	Fault *fault.Fault
 }
 
-// Stop ends an attempt of which nothing is known, or that did not go out.
+// Stop ends an attempt of which nothing is known, or that did not go out. Where another
+// has claimed the step since, it stays as that one has it: then the attempt alone ends.
 type Stop struct {
-	Step    string
-	Number  int   // 0 where there was none
-	Claimed int64 // with Number 0: Until of the claim that ends; 0: the step must be due
-	Outcome AttemptOutcome
-	Words   string
-	Due     int64          // microseconds: when the step is looked at again
-	Hold    *StepException // set where it is not looked at again before a person or a wait says so
+	Step     string
+	Number   int   // 0 where there was none
+	Attempts int   // with Number 0: made so far, as far as the node knows: see Begin
+	Claimed  int64 // Until of the claim that ends; 0: the step must be due
+	Outcome  AttemptOutcome
+	Words    string
+	Due      int64          // microseconds: when the step is looked at again
+	Hold     *StepException // set where it is not looked at again before a person or a wait says so
 }
 
 // loadFollowing reads the transactions that entries name with their steps, and the
@@ -228,6 +230,14 @@ func newestExpectations(earlier, later []Expectation) []Expectation {
 	return all
 }
 
+// Outrun tells whether another attempt was made behind the one that a settlement is of,
+// and may still be done: by a node that took the step over meanwhile. What became of the
+// earlier one says nothing of it then, except that it was done.
+func (w *Working) Outrun(s *Settlement) bool {
+	later := func(a Attempt) bool { return a.Number > s.Attempt }
+	return s.Attempt > 0 && s.Outcome != AttemptApplied && slices.ContainsFunc(w.attempts[s.Step], later)
+}
+
 // settle ends the attempts of a step of which no end was known.
 func (t *transaction) settle(s *Settlement) {
 	t.following.settled++
@@ -324,8 +334,13 @@ func (t *transaction) take(it *item) error {
 	for i := range it.turn.late {
 		t.raiseLate(f, it.turn.node, &it.turn.late[i])
 	}
+	if len(it.turn.begins) > 0 {
+		it.err = t.untimely
+	}
 	for i := range it.turn.begins {
-		it.turn.begun[i] = t.begin(&it.turn.begins[i], it.turn.node)
+		if it.err == nil {
+			it.turn.begun[i] = t.begin(&it.turn.begins[i], it.turn.node)
+		}
 	}
 	for i := range it.turn.moments {
 		if err := t.pass(f, it.turn.node, &it.turn.moments[i]); err != nil {
@@ -370,8 +385,8 @@ func (t *transaction) claimable(step string, claimed int64) bool {
 func (t *transaction) stop(f *feed, node string, x *Stop) {
 	s, ok := t.w.Steps[x.Step]
 	open := t.w.attempts[x.Step]
-	at := slices.IndexFunc(open, func(a Attempt) bool { return a.Number == x.Number })
-	if !ok || !s.Status.queued() || at < 0 && (x.Number > 0 || !t.claimable(x.Step, x.Claimed)) {
+	at, mine := slices.IndexFunc(open, func(a Attempt) bool { return a.Number == x.Number }), t.claimable(x.Step, x.Claimed)
+	if !ok || !s.Status.queued() || at < 0 && (x.Number > 0 || x.Attempts != s.Attempts || !mine) {
 		return // it was settled meanwhile: by an echo, or by whom it was taken over
 	}
 	if at >= 0 {
@@ -391,13 +406,17 @@ func (t *transaction) stop(f *feed, node string, x *Stop) {
 	if s.Status == StepSent && len(open) == 0 {
 		s.Status = StepDue // certainly nothing went out
 	}
-	if x.Hold != nil {
+	if mine {
+		t.w.due[s.Key] = x.Due
+	}
+	held := mine && x.Hold != nil
+	if held {
 		s.Status = StepHeld
 	}
 	s.Changed = fromMicros(t.now)
-	t.w.Steps[s.Key], t.w.due[s.Key] = s, x.Due
-	t.following.moved[s.Key], t.following.due[s.Key] = true, x.Due
-	if x.Hold != nil {
+	t.w.Steps[s.Key] = s
+	t.following.moved[s.Key], t.following.due[s.Key] = true, t.w.due[s.Key]
+	if held {
 		t.raiseStep(f, "hub@"+node, x.Hold)
 	}
 }

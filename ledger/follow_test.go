@@ -26,8 +26,9 @@ type follower struct {
 	now     time.Time
 	follows map[string]Following // by message id
 	n       int
-	failing string // step of a commit that fails once
-	terms   Terms  // of messages that are held, where a test says so
+	failing string        // step of a commit that fails once
+	off     time.Duration // of the clock of the machine
+	terms   Terms         // of messages that are held, where a test says so
 }
 
 func newFollower(t testing.TB, dsn string) *follower {
@@ -35,6 +36,7 @@ func newFollower(t testing.TB, dsn string) *follower {
 	f := &follower{t: t, now: base, follows: map[string]Following{}}
 	f.Ledger = open(t, dsn, Config{
 		Clock: func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return f.now },
+		wall:  func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return time.Now().Add(f.off) },
 		Faults: func(step string) error {
 			f.mu.Lock()
 			defer f.mu.Unlock()
@@ -138,11 +140,22 @@ func (f *follower) knowing(digest, key string) Begin {
 	}
 }
 
+// stop ends an attempt for whoever has the step claimed.
 func (f *follower) stop(s Stop) {
 	f.t.Helper()
+	s.Claimed = f.claimed(s.Step)
 	if _, err := f.Claim(f.t.Context(), "graz", "node-1", []Stop{s}, nil); err != nil {
 		f.t.Fatal(err)
 	}
+}
+
+// claimed is until when a step is claimed.
+func (f *follower) claimed(key string) (until int64) {
+	f.t.Helper()
+	if err := f.each(f.t.Context(), "select due from lanes where head = $1 and due < $2", []any{key, never}, func(r Row) error { return r.Scan(&until) }); err != nil {
+		f.t.Fatal(err)
+	}
+	return until
 }
 
 func (f *follower) status(key string) StepStatus {
@@ -198,6 +211,67 @@ func TestANodeThatDoesNotKnowOfAnAttemptMakesNone(t *testing.T) {
 		}
 		if got := f.begin("d", k1)[0]; !got.OK || got.Number != 2 {
 			t.Errorf("who knows began %+v", got)
+		}
+	})
+}
+
+// What a node finds of a step that it does not know in full does not hold it.
+func TestANodeThatDoesNotKnowOfAnAttemptHoldsNothing(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		f := newFollower(t, dsn)
+		f.say(Following{Steps: []Step{receipt(k1, "lot/M-1/1")}})
+		slow := Stop{Step: k1, Hold: &StepException{Step: k1, Fault: fault.New("test", fault.IdentifierUnknown, "material", "M-1"), Owner: "master data"}}
+		f.begin("d", k1)
+		f.stop(Stop{Step: k1, Number: 1, Outcome: AttemptUnknown, Words: "the answer was lost", Due: micros(f.Now().Add(time.Second))})
+		f.pass(2 * time.Second)
+		if _, err := f.Claim(t.Context(), "graz", "node-2", []Stop{slow}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.status(k1); got != StepSent {
+			t.Errorf("the step is %s, and may have been done", got)
+		}
+		slow.Attempts = 1
+		if _, err := f.Claim(t.Context(), "graz", "node-2", []Stop{slow}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.status(k1); got != StepHeld {
+			t.Errorf("for who knows of the attempt the step is %s", got)
+		}
+	})
+}
+
+// A node that stands still while it waits for an answer ends its attempt when another has
+// taken the step over: what that one does is not cut short by it.
+func TestWhoHasLostAClaimDoesNotMoveTheStep(t *testing.T) {
+	onBoth(t, func(t *testing.T, dsn string) {
+		f := newFollower(t, dsn)
+		f.say(Following{Steps: []Step{receipt(k1, "lot/M-1/1")}})
+		f.begin("d", k1)
+		slow := f.claimed(k1)
+		f.pass(2 * time.Minute)
+		if got := f.begin("d", k1)[0]; !got.OK || got.Number != 2 { // it goes on where the first one stopped
+			t.Fatalf("began %+v", got)
+		}
+		hold := &StepException{Step: k1, Fault: fault.New("test", fault.StepUndecided, "", "look at it"), Owner: "stores"}
+		for _, s := range []Stop{
+			{Step: k1, Number: 1, Outcome: AttemptUnknown, Due: micros(f.Now())},
+			{Step: k1, Number: 1, Outcome: AttemptUnknown, Hold: hold},
+			{Step: k1, Number: 1, Outcome: AttemptAbsent, Due: micros(f.Now())},
+		} {
+			s.Claimed = slow
+			if _, err := f.Claim(t.Context(), "graz", "node-1", []Stop{s}, nil); err != nil {
+				t.Fatal(err)
+			}
+			if got := f.due(); len(got) > 0 || f.status(k1) != StepSent {
+				t.Errorf("after %s it is %s, and due while an attempt is under way: %v", s.Outcome, f.status(k1), got)
+			}
+		}
+		if attempts, err := f.Attempts(t.Context(), k1); err != nil || attempts[0].Outcome != AttemptAbsent || attempts[1].Outcome != AttemptOpen {
+			t.Errorf("attempts: %+v, %v", attempts, err)
+		}
+		f.pass(2 * time.Minute)
+		if diff := cmp.Diff([]string{k1}, f.due()); diff != "" {
+			t.Errorf("due when the second one cannot be under way any more:\n%s", diff)
 		}
 	})
 }

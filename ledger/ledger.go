@@ -54,6 +54,8 @@ type Config struct {
 	Patience time.Duration
 	// Faults, in tests, makes a step of the commit fail. nil in production.
 	Faults func(step string) error
+
+	wall func() time.Time // the clock of the machine; in tests another
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -66,6 +68,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now
+	}
+	if c.wall == nil {
+		c.wall = time.Now
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -154,9 +154,11 @@ type StepDocument struct {
 type Settlement struct {
 	Step        string
 	Transaction string
+	Attempt     int    // that was answered, or the newest one that was asked for; 0: it is not of an attempt
 	System      string // that gave the documents
 	Outcome     AttemptOutcome
 	From        StepStatus // where set, it counts only while the step has this status
+	Since       time.Time  // with From: since when, as Step.Changed has it
 	Documents   []StepDocument
 	Words       string
 	Reason      *fault.Reason // with AttemptRefused
