@@ -23,12 +23,15 @@ import (
 // request is seldom written into one that the other end has just closed.
 const idle = 4 * time.Second
 
+// A Transport sends requests. It is safe for use by several goroutines.
+type Transport struct{ http *http.Transport }
+
 // NewTransport is one that verifies certificates, follows nothing, speaks
 // HTTP/1.1 and writes only requests whose context carries a Leave. Roots sign the
 // certificate of the other end; nil are those of the machine.
-func NewTransport(roots *x509.CertPool) *http.Transport {
+func NewTransport(roots *x509.CertPool) *Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
-	return &http.Transport{
+	return &Transport{&http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			plain, err := dialer.DialContext(ctx, network, address)
 			if err != nil {
@@ -49,8 +52,23 @@ func NewTransport(roots *x509.CertPool) *http.Transport {
 		MaxIdleConnsPerHost:    32,
 		IdleConnTimeout:        idle,
 		MaxResponseHeaderBytes: 64 << 10,
-	}
+	}}
 }
+
+var errOtherProtocol = errors.New("the answer changes the protocol, for which nobody has asked")
+
+// RoundTrip sends one request. An answer that changes the protocol is none: its
+// connection belongs to whoever reads it and does not end with the context.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := t.http.RoundTrip(req)
+	if err == nil && res.StatusCode == http.StatusSwitchingProtocols {
+		return nil, errors.Join(errOtherProtocol, res.Body.Close())
+	}
+	return res, err
+}
+
+// CloseIdleConnections lets go of connections that are not in use.
+func (t *Transport) CloseIdleConnections() { t.http.CloseIdleConnections() }
 
 // A Leave is the permission to write one request, once. Every connection that the
 // request is given asks it before the first byte.

@@ -85,7 +85,7 @@ type authority struct {
 	secrets []string
 }
 
-func newAuthority(a Auth, transport *http.Transport, now func() time.Time) *authority {
+func newAuthority(a Auth, transport *guard.Transport, now func() time.Time) *authority {
 	au := &authority{auth: a, now: now, turn: make(chan struct{}, 1)}
 	au.config = &clientcredentials.Config{ClientID: a.ClientID, ClientSecret: a.Secret, TokenURL: a.TokenURL, Scopes: a.Scopes}
 	au.client = &http.Client{
@@ -193,7 +193,7 @@ func (au *authority) mask(text string) string {
 }
 
 // A tokenTransport gives leave to requests for tokens, which do nothing.
-type tokenTransport struct{ *http.Transport }
+type tokenTransport struct{ *guard.Transport }
 
 // RoundTrip sends one request for a token.
 func (t tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -58,7 +58,7 @@ type Config struct {
 type System struct {
 	config    Config
 	base      *url.URL
-	transport *http.Transport
+	transport *guard.Transport
 	auth      *authority
 }
 

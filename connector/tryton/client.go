@@ -62,7 +62,7 @@ type ClientConfig struct {
 type Client struct {
 	config    ClientConfig
 	address   string
-	transport *http.Transport
+	transport *guard.Transport
 	id        atomic.Int64
 
 	turn chan struct{} // held by who logs in
