@@ -84,7 +84,8 @@ type Leave struct {
 var errTwice = errors.New("the request was written before: it is not written again")
 
 // ask is asked by a connection before each write. It is nil for the first write,
-// if in time, and for all that follow on the same connection.
+// if in time, and for all that follow on the same connection. What was refused once
+// stays refused: on a connection that it had in store the transport tries another.
 func (l *Leave) ask(c *guardedConn) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -94,9 +95,11 @@ func (l *Leave) ask(c *guardedConn) error {
 	if l.on != nil {
 		return errTwice
 	}
-	if err := l.Check(l.Now()); err != nil {
-		l.refused = err
-		return err
+	if l.refused == nil {
+		l.refused = l.Check(l.Now())
+	}
+	if l.refused != nil {
+		return l.refused
 	}
 	l.on = c
 	return nil

@@ -87,3 +87,44 @@ func TestAnAnswerThatChangesTheProtocolEndsTheCall(t *testing.T) {
 		t.Fatal("the call goes on though its context has ended")
 	}
 }
+
+func TestALeaveThatWasRefusedIsNotGivenLater(t *testing.T) {
+	requests := make(chan struct{}, 10)
+	address := listen(t, func(conn net.Conn) {
+		in := bufio.NewReader(conn)
+		for {
+			req, err := http.ReadRequest(in)
+			if err != nil {
+				return
+			}
+			_, _ = io.Copy(io.Discard, req.Body)
+			requests <- struct{}{}
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+		}
+	})
+	transport := guard.NewTransport(nil)
+	defer transport.CloseIdleConnections()
+	if _, err := post(t.Context(), t, transport, address, inTime()); err != nil { // and the connection is used again: there net/http tries another
+		t.Fatal(err)
+	}
+	<-requests
+	asked := 0
+	l := &guard.Leave{Now: time.Now, Check: func(time.Time) error { // the wall clock was ahead, and is set back
+		if asked++; asked == 1 {
+			return connector.ErrTooLate
+		}
+		return nil
+	}}
+	answer, err := post(t.Context(), t, transport, address, l)
+	if err == nil {
+		t.Fatalf("it was sent after it had been refused, and answered %s", answer)
+	}
+	if told := l.Failed(t.Context(), "test", err, func(text string) string { return text }); !errors.Is(told, connector.ErrTooLate) {
+		t.Error(told)
+	}
+	select {
+	case <-requests:
+		t.Error("a request came that is said to have been too late")
+	case <-time.After(100 * time.Millisecond):
+	}
+}
