@@ -369,14 +369,5 @@ func (c *Client) words(text string) string {
 			text = strings.ReplaceAll(text, secret, "(secret)")
 		}
 	}
-	return cut(text)
-}
-
-// cut bounds a text to what is kept of a system's words.
-func cut(text string) string {
-	text = strings.ToValidUTF8(text, "�")
-	if len(text) > connector.MaxText {
-		text = strings.ToValidUTF8(text[:connector.MaxText-len("…")], "") + "…"
-	}
-	return text
+	return connector.Words(text)
 }
