@@ -1,0 +1,216 @@
+package tryton_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gapless/gapless/connector"
+	"github.com/gapless/gapless/connector/connectortest"
+	"github.com/gapless/gapless/connector/tryton"
+)
+
+// A feed is an ERP that is only read: records by model, and the searches that
+// polls make of them. What no real server can be made to show in time, it has.
+type feed struct {
+	t  *testing.T
+	mu sync.Mutex
+	*connectortest.Clock
+	records map[string][]map[string]any // by model; values as the server writes them
+}
+
+// openFeed starts one, and a System that polls messages of it.
+func openFeed(t *testing.T, messages ...string) (*feed, *tryton.System) {
+	t.Helper()
+	f := &feed{t: t, Clock: connectortest.NewClock(), records: map[string][]map[string]any{}}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	system, err := tryton.New(tryton.Config{
+		ClientConfig: tryton.ClientConfig{URL: server.URL, Database: database, User: "hub", Password: "hub", Now: f.Now}, Poll: messages,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(system.Close)
+	return f, system
+}
+
+// put writes a record, in place of the one of its id.
+func (f *feed) put(model string, record map[string]any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := slices.DeleteFunc(f.records[model], func(r map[string]any) bool { return r["id"] == record["id"] })
+	f.records[model] = append(all, record)
+	slices.SortFunc(f.records[model], func(a, b map[string]any) int { return cmp.Compare(a["id"].(int), b["id"].(int)) })
+}
+
+// at is a moment as the server writes it.
+func at(moment time.Time) map[string]any {
+	text, _ := json.Marshal(tryton.Time{Time: moment}) // of numbers
+	var value map[string]any
+	_ = json.Unmarshal(text, &value)
+	return value
+}
+
+func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var call struct {
+		ID     int64
+		Method string
+		Params []any
+	}
+	if err := json.NewDecoder(r.Body).Decode(&call); err != nil {
+		f.t.Error(err)
+		return
+	}
+	var result any
+	switch model, isSearch := strings.CutSuffix(strings.TrimPrefix(call.Method, "model."), ".search_read"); {
+	case call.Method == "common.db.login":
+		result = []any{1, "session"}
+	case call.Method == "model.res.user.get_preferences":
+		result = map[string]any{"company": 1}
+	case isSearch:
+		result = f.search(model, call.Params[0], call.Params[2])
+	default:
+		f.t.Errorf("the feed knows no %s", call.Method)
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"id": call.ID, "result": result})
+}
+
+func (f *feed) search(model string, domain, limit any) []map[string]any {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	found := []map[string]any{}
+	for _, r := range f.records[model] {
+		if n, limited := limit.(float64); limited && len(found) >= int(n) {
+			break
+		}
+		if holds(domain.([]any), r) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// holds says whether a domain of the server holds for a record: a condition, or
+// several joined by and, or by or.
+func holds(domain []any, r map[string]any) bool {
+	if field, ok := domain[0].(string); ok && field != "OR" {
+		return condition(r[field], domain[1].(string), domain[2])
+	}
+	either := domain[0] == "OR"
+	if either {
+		domain = domain[1:]
+	}
+	for _, part := range domain {
+		if holds(part.([]any), r) == either {
+			return either
+		}
+	}
+	return !either
+}
+
+func condition(value any, op string, with any) bool {
+	switch op {
+	case "=":
+		return value == with
+	case "in", "not in":
+		in := slices.ContainsFunc(with.([]any), func(one any) bool { return number(one) == number(value) })
+		return in == (op == "in")
+	case ">":
+		return value != nil && number(value).(float64) > number(with).(float64)
+	case ">=":
+		return value != nil && number(value).(float64) >= number(with).(float64)
+	}
+	return false
+}
+
+// number is a value that can be compared: a moment in seconds, an id as a float.
+func number(value any) any {
+	switch v := value.(type) {
+	case int:
+		return float64(v)
+	case map[string]any:
+		text, _ := json.Marshal(v)
+		var moment tryton.Time
+		_ = moment.UnmarshalJSON(text) // it was written by at
+		return float64(moment.UnixMicro())
+	}
+	return value
+}
+
+// shipment is one that is done.
+func shipment(id int, name string, written time.Time) map[string]any {
+	place := map[string]any{"id": 1, "code": "P100-STO"}
+	return map[string]any{
+		"id": id, "number": name, "reference": nil, "state": "done", "effective_date": nil, "from_location.": place, "to_location.": place,
+		"moves.": []any{}, "write_date": at(written), "create_date": at(written),
+	}
+}
+
+// productionOrder is one without lines.
+func productionOrder(id int, name, state string, written time.Time) map[string]any {
+	return map[string]any{
+		"id": id, "number": name, "reference": nil, "state": state, "location": 1, "effective_start_date": nil, "quantity": 5.0,
+		"product.": map[string]any{"id": 1, "code": "SF-3001"}, "uom.": map[string]any{"id": 1, "symbol": "kg"}, "warehouse.": map[string]any{"id": 1, "code": "P100"}, "bom.": nil,
+		"planned_start_date": nil, "planned_date": nil, "effective_date": nil, "inputs.": []any{}, "outputs.": []any{}, "works.": []any{},
+		"write_date": at(written), "create_date": at(written),
+	}
+}
+
+func TestARecordOfTheFutureKeepsNoOtherFromBeingFound(t *testing.T) {
+	f, system := openFeed(t, "shipments")
+	f.put("stock.shipment.internal", shipment(1, "INT1", f.Now().AddDate(1, 0, 0))) // the server's clock was wrong for a moment
+	cursor, came := polled(t, system, "")
+	if came["shipments/INT1"] == nil {
+		t.Error("the first has not come")
+	}
+	f.Advance(time.Minute)
+	f.put("stock.shipment.internal", shipment(2, "INT2", f.Now()))
+	f.Advance(time.Minute)
+	cursor, came = polled(t, system, cursor)
+	if came["shipments/INT2"] == nil {
+		t.Errorf("what was posted since has not come: %v", came)
+	}
+	f.Advance(time.Hour)
+	f.put("stock.shipment.internal", shipment(3, "INT3", f.Now()))
+	if _, came = polled(t, system, cursor); came["shipments/INT3"] == nil || len(came) != 1 {
+		t.Errorf("what came is %v", came)
+	}
+}
+
+func TestAnOpenOrderThatALongTransactionHasClosedIsFound(t *testing.T) {
+	f, system := openFeed(t, "orders")
+	f.put("production", productionOrder(1, "MO1", "running", f.Now()))
+	f.put("production", productionOrder(2, "MO2", "waiting", f.Now()))
+	cursor, came := polled(t, system, "")
+	if came["orders/MO1"]["state"] != "running" {
+		t.Fatalf("what came is %v", came)
+	}
+	began := f.Now().Add(time.Minute) // the server writes when a transaction began
+	f.Advance(time.Hour)
+	f.put("production", productionOrder(2, "MO2", "waiting", f.Now()))
+	f.put("production", productionOrder(3, "MO3", "waiting", f.Now()))
+	cursor, _ = polled(t, system, cursor)
+	f.put("production", productionOrder(1, "MO1", "done", began))
+	cursor, err := system.Poll(t.Context(), cursor, func(context.Context, connector.Received) (connector.Taken, error) {
+		return connector.Taken{}, errors.New("not now")
+	})
+	if err == nil {
+		t.Error("nobody was asked to take it")
+	}
+	cursor, came = polled(t, system, cursor)
+	if came["orders/MO1"]["state"] != "done" {
+		t.Errorf("that it is done has not come: %v", came)
+	}
+	if _, came = polled(t, system, cursor); len(came) != 0 {
+		t.Errorf("it came again: %v", came)
+	}
+}
