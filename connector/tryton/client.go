@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"io"
 	"maps"
 	"net/http"
@@ -364,10 +363,5 @@ func (c *Client) words(text string) string {
 	if raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(header, "Session ")); err == nil {
 		_, key, _ = strings.Cut(strings.TrimPrefix(string(raw), c.config.User+":"), ":")
 	}
-	for _, secret := range []string{c.config.Password, html.EscapeString(c.config.Password), strings.TrimPrefix(header, "Session "), key} {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "(secret)")
-		}
-	}
-	return connector.Words(text)
+	return connector.Words(guard.Mask(text, c.config.Password, strings.TrimPrefix(header, "Session "), key))
 }
