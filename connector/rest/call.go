@@ -309,8 +309,11 @@ func waitOf(text string, now time.Time) time.Duration {
 	if text = strings.TrimSpace(text); text == "" {
 		return 0
 	}
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+	switch seconds, err := strconv.ParseUint(text, 10, 31); {
+	case err == nil:
 		return time.Duration(seconds) * time.Second
+	case errors.Is(err, strconv.ErrRange):
+		return longestWait
 	}
 	at, err := http.ParseTime(text)
 	if err != nil {
