@@ -37,7 +37,7 @@ func NewTransport(roots *x509.CertPool) *Transport {
 			if err != nil {
 				return nil, err
 			}
-			return &guardedConn{Conn: plain}, nil
+			return guarded(plain, plain)
 		},
 		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			secure := &tls.Dialer{NetDialer: dialer, Config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}}
@@ -45,7 +45,11 @@ func NewTransport(roots *x509.CertPool) *Transport {
 			if err != nil {
 				return nil, err
 			}
-			return &guardedConn{Conn: conn}, nil
+			var plain net.Conn
+			if encrypted, ok := conn.(*tls.Conn); ok {
+				plain = encrypted.NetConn()
+			}
+			return guarded(conn, plain)
 		},
 		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
 		DisableCompression:     true,
@@ -156,6 +160,18 @@ type guardedConn struct {
 
 	mu    sync.Mutex
 	leave *Leave
+}
+
+// guarded is a connection over a plain one. What the machine has not sent when it is
+// closed is thrown away: else it would go on sending for minutes, and a request
+// land long after its attempt has ended.
+func guarded(conn, plain net.Conn) (net.Conn, error) {
+	if tcp, ok := plain.(*net.TCPConn); ok {
+		if err := tcp.SetLinger(0); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	return &guardedConn{Conn: conn}, nil
 }
 
 func (c *guardedConn) arm(l *Leave) {
