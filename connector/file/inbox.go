@@ -217,7 +217,7 @@ func (i *Inbox) take(ctx context.Context, d *disk, f drop, take connector.Take) 
 			delete(i.seen, f.name)
 			return err
 		}
-		taken, err = take(ctx, connector.Received{Message: f.message, ContentType: mediaType(f.name), Channel: "file:" + f.name, Body: content})
+		taken, err = take(ctx, connector.Received{Message: f.message, ContentType: mediaType(f.name), Channel: "file:" + strings.ToValidUTF8(f.name, "�"), Body: content})
 		if err != nil {
 			return err
 		}

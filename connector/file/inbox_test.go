@@ -314,6 +314,16 @@ func TestAFileOfTheSameNameIsPutBesideTheOneBefore(t *testing.T) {
 	}
 }
 
+func TestANameOfAnotherEncodingIsToldAsText(t *testing.T) {
+	f := openInbox(t, nil)
+	f.put("shift-M\xe4rz.csv", "a", 0)
+	f.settle()
+	f.received("shift-report text/csv file:shift-M�rz.csv a")
+	if f.tree()["done/shift-M\xe4rz.csv"] != "a" {
+		t.Error(f.tree())
+	}
+}
+
 func TestLinksAndFoldersAreNoFiles(t *testing.T) {
 	f := openInbox(t, func(c *InboxConfig) { c.Complete = Renamed })
 	secret := filepath.Join(t.TempDir(), "secret")
