@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/gapless/gapless/connector"
 	"github.com/gapless/gapless/connector/connectortest"
@@ -78,10 +81,30 @@ func (f *feed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		result = map[string]any{"company": 1}
 	case isSearch:
 		result = f.search(model, call.Params[0], call.Params[2])
+	case strings.HasSuffix(call.Method, ".cancel"):
+		if id := call.Params[0].([]any)[0].(float64); !f.cancel(strings.TrimSuffix(strings.TrimPrefix(call.Method, "model."), ".cancel"), id) {
+			_ = json.NewEncoder(w).Encode(map[string]any{"id": call.ID, "error": []any{"UserError", []any{"It is not allowed.", ""}}})
+			return
+		}
+	case strings.HasSuffix(call.Method, ".read"):
+		result = f.search(strings.TrimSuffix(strings.TrimPrefix(call.Method, "model."), ".read"), []any{"id", "in", call.Params[0]}, nil)
 	default:
 		f.t.Errorf("the feed knows no %s", call.Method)
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"id": call.ID, "result": result})
+}
+
+// cancel cancels a record, unless it is kept.
+func (f *feed) cancel(model string, id float64) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.records[model] {
+		if number(r["id"]) == id && r["kept"] == nil {
+			r["state"] = "cancelled"
+			return true
+		}
+	}
+	return false
 }
 
 func (f *feed) search(model string, domain, limit any) []map[string]any {
@@ -124,6 +147,10 @@ func condition(value any, op string, with any) bool {
 	case "in", "not in":
 		in := slices.ContainsFunc(with.([]any), func(one any) bool { return number(one) == number(value) })
 		return in == (op == "in")
+	case "like": // of a key
+		prefix := strings.TrimRight(with.(string), "%_")
+		text, ok := value.(string)
+		return ok && strings.HasPrefix(text, prefix) && len(text) >= len(with.(string))-1
 	case ">":
 		return value != nil && number(value).(float64) > number(with).(float64)
 	case ">=":
@@ -212,5 +239,27 @@ func TestAnOpenOrderThatALongTransactionHasClosedIsFound(t *testing.T) {
 	}
 	if _, came = polled(t, system, cursor); len(came) != 0 {
 		t.Errorf("it came again: %v", came)
+	}
+}
+
+func TestASurplusDraftThatCannotBeCancelledDoesNotStopTheOthers(t *testing.T) {
+	f, system := openFeed(t, "surplus")
+	for id, r := range map[int]map[string]any{
+		1: {"reference": strings.Repeat("a", 32), "state": "done"}, 2: {"reference": strings.Repeat("a", 32), "state": "draft", "kept": true},
+		3: {"reference": strings.Repeat("b", 32), "state": "done"}, 4: {"reference": strings.Repeat("b", 32), "state": "draft"},
+	} {
+		r["id"], r["number"], r["_timestamp"] = id, fmt.Sprint("INT", id), "1"
+		f.put("stock.shipment.internal", r)
+	}
+	var came []string
+	_, err := system.Poll(t.Context(), "", func(_ context.Context, r connector.Received) (connector.Taken, error) {
+		came = append(came, r.Channel)
+		return connector.Taken{}, nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "not allowed") {
+		t.Errorf("the error is %v", err)
+	}
+	if diff := gocmp.Diff([]string{"tryton:stock.shipment.internal/4"}, came); diff != "" {
+		t.Errorf("what was cancelled: %s", diff)
 	}
 }

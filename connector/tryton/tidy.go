@@ -2,6 +2,7 @@ package tryton
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -30,23 +31,32 @@ func (p *poll) tidy(ctx context.Context) error {
 			return err
 		}
 		for _, d := range surplus {
-			call := pressing(f.model, "cancel", []int64{d.ID})
-			call.Context = unchanged(f.model, d.ID, d.Timestamp)
-			if err := p.s.client.Do(ctx, call, nil); err != nil {
-				return err
+			err := p.drop(ctx, a, f, d)
+			if _, refused := errors.AsType[*Refusal](err); refused { // the others are none the worse for it
+				p.failed = errors.Join(p.failed, err)
+				continue
 			}
-			left, err := a.readBack(ctx, f, d.ID)
 			if err != nil {
-				return err
-			}
-			p.topic.model = f.model
-			body := map[string]any{"id": d.ID, "kind": f.kind, "number": d.number(f), "state": left.State, "surplus_of": d.key}
-			if err := p.deliver(ctx, d.ID, body, ""); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// drop cancels one and delivers what became of it.
+func (p *poll) drop(ctx context.Context, a *attempt, f form, d keyedDraft) error {
+	call := pressing(f.model, "cancel", []int64{d.ID})
+	call.Context = unchanged(f.model, d.ID, d.Timestamp)
+	if err := p.s.client.Do(ctx, call, nil); err != nil {
+		return err
+	}
+	left, err := a.readBack(ctx, f, d.ID)
+	if err != nil {
+		return err
+	}
+	p.topic.model = f.model
+	return p.deliver(ctx, d.ID, map[string]any{"id": d.ID, "kind": f.kind, "number": d.number(f), "state": left.State, "surplus_of": d.key}, "")
 }
 
 // A keyedDraft is a document that is not done, and the key that it carries.
