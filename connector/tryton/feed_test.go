@@ -19,6 +19,7 @@ import (
 	"github.com/gapless/gapless/connector"
 	"github.com/gapless/gapless/connector/connectortest"
 	"github.com/gapless/gapless/connector/tryton"
+	"github.com/gapless/gapless/fault"
 )
 
 // A feed is an ERP that is only read: records by model, and the searches that
@@ -261,5 +262,30 @@ func TestASurplusDraftThatCannotBeCancelledDoesNotStopTheOthers(t *testing.T) {
 	}
 	if diff := gocmp.Diff([]string{"tryton:stock.shipment.internal/4"}, came); diff != "" {
 		t.Errorf("what was cancelled: %s", diff)
+	}
+}
+
+func TestARecordThatCannotBeReadDoesNotStopTheOthers(t *testing.T) {
+	f, system := openFeed(t, "shipments")
+	unread := shipment(1, "INT1", f.Now())
+	unread["effective_date"] = "soon"
+	f.put("stock.shipment.internal", unread)
+	f.put("stock.shipment.internal", shipment(2, "INT2", f.Now()))
+	var came []string
+	take := func(_ context.Context, r connector.Received) (connector.Taken, error) {
+		came = append(came, r.Channel)
+		return connector.Taken{}, nil
+	}
+	cursor, err := system.Poll(t.Context(), "", take)
+	if !errors.Is(err, fault.AnswerUnread) {
+		t.Errorf("the error is %v", err)
+	}
+	f.Advance(time.Hour)
+	f.put("stock.shipment.internal", shipment(1, "INT1", f.Now().Add(-time.Hour)))
+	if _, err = system.Poll(t.Context(), cursor, take); err != nil {
+		t.Error(err)
+	}
+	if diff := gocmp.Diff([]string{"tryton:stock.shipment.internal/2", "tryton:stock.shipment.internal/1"}, came); diff != "" {
+		t.Errorf("what came: %s", diff)
 	}
 }

@@ -166,8 +166,9 @@ func (p *poll) one(ctx context.Context, text json.RawMessage) (int64, error) {
 		return 0, connector.Unknown("tryton.Poll", fault.AnswerUnread, err)
 	}
 	body, open, err := p.topic.body(text)
-	if err != nil {
-		return 0, connector.Unknown("tryton.Poll", fault.AnswerUnread, err)
+	if err != nil { // of this one; the others are none the worse for it
+		p.failed = errors.Join(p.failed, connector.Unknown("tryton.Poll", fault.AnswerUnread, fmt.Errorf("%s %d: %w", p.topic.model, stamps.ID, err)))
+		return stamps.ID, nil
 	}
 	for _, t := range []Time{stamps.Written, stamps.Created} {
 		if t.After(p.after.Since) {
