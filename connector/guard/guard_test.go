@@ -45,9 +45,9 @@ func listen(t *testing.T, serve func(net.Conn)) (address string) {
 }
 
 // post sends a request with a leave and reads what is answered.
-func post(ctx context.Context, t *testing.T, transport http.RoundTripper, address string, l *guard.Leave) (string, error) {
+func post(ctx context.Context, t *testing.T, transport http.RoundTripper, address, content string, l *guard.Leave) (string, error) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(l.Trace(ctx), http.MethodPost, address, strings.NewReader("{}"))
+	req, err := http.NewRequestWithContext(l.Trace(ctx), http.MethodPost, address, strings.NewReader(content))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestAnAnswerThatChangesTheProtocolEndsTheCall(t *testing.T) {
 	l := inTime()
 	ended := make(chan error, 1)
 	go func() {
-		_, err := post(ctx, t, transport, address, l)
+		_, err := post(ctx, t, transport, address, "{}", l)
 		ended <- err
 	}()
 	select {
@@ -104,7 +104,7 @@ func TestALeaveThatWasRefusedIsNotGivenLater(t *testing.T) {
 	})
 	transport := guard.NewTransport(nil)
 	defer transport.CloseIdleConnections()
-	if _, err := post(t.Context(), t, transport, address, inTime()); err != nil { // and the connection is used again: there net/http tries another
+	if _, err := post(t.Context(), t, transport, address, "{}", inTime()); err != nil { // and the connection is used again: there net/http tries another
 		t.Fatal(err)
 	}
 	<-requests
@@ -115,7 +115,7 @@ func TestALeaveThatWasRefusedIsNotGivenLater(t *testing.T) {
 		}
 		return nil
 	}}
-	answer, err := post(t.Context(), t, transport, address, l)
+	answer, err := post(t.Context(), t, transport, address, "{}", l)
 	if err == nil {
 		t.Fatalf("it was sent after it had been refused, and answered %s", answer)
 	}

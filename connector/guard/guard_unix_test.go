@@ -29,12 +29,7 @@ func TestWhatWasNotTakenWhenTheCallEndedDoesNotArriveLater(t *testing.T) {
 	defer transport.CloseIdleConnections()
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	l := inTime()
-	req, err := http.NewRequestWithContext(l.Trace(ctx), http.MethodPost, "http://"+listener.Addr().String(), strings.NewReader(strings.Repeat("x", 100_000)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := transport.RoundTrip(req); err == nil { // the other end does not read
+	if _, err := post(ctx, t, transport, "http://"+listener.Addr().String(), strings.Repeat("x", 100_000), inTime()); err == nil { // the other end does not read
 		t.Fatal("it was answered")
 	}
 	conn, err := listener.Accept()
