@@ -243,26 +243,70 @@ func TestAnOpenOrderThatALongTransactionHasClosedIsFound(t *testing.T) {
 	}
 }
 
-func TestASurplusDraftThatCannotBeCancelledDoesNotStopTheOthers(t *testing.T) {
-	f, system := openFeed(t, "surplus")
+// surplus gives a feed two commands, each done by one shipment and with a surplus draft.
+func (f *feed) surplus() {
 	for id, r := range map[int]map[string]any{
-		1: {"reference": strings.Repeat("a", 32), "state": "done"}, 2: {"reference": strings.Repeat("a", 32), "state": "draft", "kept": true},
+		1: {"reference": strings.Repeat("a", 32), "state": "done"}, 2: {"reference": strings.Repeat("a", 32), "state": "draft"},
 		3: {"reference": strings.Repeat("b", 32), "state": "done"}, 4: {"reference": strings.Repeat("b", 32), "state": "draft"},
 	} {
 		r["id"], r["number"], r["_timestamp"] = id, fmt.Sprint("INT", id), "1"
 		f.put("stock.shipment.internal", r)
 	}
+}
+
+func TestASurplusDraftThatCannotBeCancelledDoesNotStopTheOthers(t *testing.T) {
+	f, system := openFeed(t, "surplus")
+	f.surplus()
+	f.records["stock.shipment.internal"][1]["kept"] = true
 	var came []string
 	_, err := system.Poll(t.Context(), "", func(_ context.Context, r connector.Received) (connector.Taken, error) {
-		came = append(came, r.Channel)
+		came = append(came, stateOf(t, r))
 		return connector.Taken{}, nil
 	})
 	if err == nil || !strings.Contains(err.Error(), "not allowed") {
 		t.Errorf("the error is %v", err)
 	}
-	if diff := gocmp.Diff([]string{"tryton:stock.shipment.internal/4"}, came); diff != "" {
-		t.Errorf("what was cancelled: %s", diff)
+	if diff := gocmp.Diff([]string{"INT2 draft", "INT4 draft", "INT4 cancelled"}, came); diff != "" {
+		t.Errorf("what came: %s", diff)
 	}
+}
+
+func TestASurplusDraftIsCancelledOnlyWhenItIsOnRecord(t *testing.T) {
+	f, system := openFeed(t, "surplus")
+	f.surplus()
+	cursor := ""
+	for _, away := range []error{fault.New("test", fault.Unavailable, "", ""), errors.New("not now")} {
+		var err error
+		cursor, err = system.Poll(t.Context(), cursor, func(context.Context, connector.Received) (connector.Taken, error) { return connector.Taken{}, away })
+		if err == nil {
+			t.Error("nobody was asked to take it")
+		}
+		for _, r := range f.records["stock.shipment.internal"] {
+			if r["state"] == "cancelled" {
+				t.Fatalf("%v was cancelled and nobody knows", r["number"])
+			}
+		}
+	}
+	var came []string
+	if _, err := system.Poll(t.Context(), cursor, func(_ context.Context, r connector.Received) (connector.Taken, error) {
+		came = append(came, stateOf(t, r))
+		return connector.Taken{}, nil
+	}); err != nil {
+		t.Error(err)
+	}
+	if diff := gocmp.Diff([]string{"INT2 draft", "INT2 cancelled", "INT4 draft", "INT4 cancelled"}, came); diff != "" {
+		t.Errorf("what came: %s", diff)
+	}
+}
+
+// stateOf is the number and the state of what a delivery tells.
+func stateOf(t *testing.T, r connector.Received) string {
+	t.Helper()
+	var body struct{ Number, State string }
+	if err := json.Unmarshal(r.Body, &body); err != nil {
+		t.Error(err)
+	}
+	return body.Number + " " + body.State
 }
 
 func TestARecordThatCannotBeReadDoesNotStopTheOthers(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -21,8 +22,7 @@ func forms() []form {
 }
 
 // tidy cancels drafts that came late: such as carry the key of a command whose
-// document is done, which no attempt needs any more. Each is delivered, so that it
-// stands on record what became of it.
+// document is done, which no attempt needs any more.
 func (p *poll) tidy(ctx context.Context) error {
 	a := &attempt{s: p.s} // of no command: in time at any time
 	for _, f := range forms() {
@@ -44,8 +44,16 @@ func (p *poll) tidy(ctx context.Context) error {
 	return nil
 }
 
-// drop cancels one and delivers what became of it.
+// drop cancels one. It is delivered before that as it is, and afterwards as it has
+// become: what nobody can put on record now is left for the next look.
 func (p *poll) drop(ctx context.Context, a *attempt, f form, d keyedDraft) error {
+	p.topic.model = f.model
+	told := func(state string) error {
+		return p.deliver(ctx, d.ID, map[string]any{"id": d.ID, "kind": f.kind, "number": d.number(f), "state": state, "surplus_of": d.key}, "")
+	}
+	if err := told(d.State); err != nil || p.after.Records[strconv.FormatInt(d.ID, 10)].Revision == "" {
+		return err
+	}
 	call := pressing(f.model, "cancel", []int64{d.ID})
 	call.Context = unchanged(f.model, d.ID, d.Timestamp)
 	if err := p.s.client.Do(ctx, call, nil); err != nil {
@@ -55,8 +63,7 @@ func (p *poll) drop(ctx context.Context, a *attempt, f form, d keyedDraft) error
 	if err != nil {
 		return err
 	}
-	p.topic.model = f.model
-	return p.deliver(ctx, d.ID, map[string]any{"id": d.ID, "kind": f.kind, "number": d.number(f), "state": left.State, "surplus_of": d.key}, "")
+	return told(left.State)
 }
 
 // A keyedDraft is a document that is not done, and the key that it carries.
