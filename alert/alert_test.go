@@ -186,6 +186,28 @@ routes:
 	}
 }
 
+// A full disk or a crash may leave half a line.
+func TestALineBehindHalfOfOneStandsByItself(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "told.jsonl")
+	if err := os.WriteFile(path, []byte(`{"message":"m0","id":"a`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := channel(t, "{kind: file, path: "+path+"}")
+	for _, id := range []string{"m1", "m2"} {
+		if err := c.Send(t.Context(), &alert.Message{ID: id, Notices: []alert.Notice{started()}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	if len(lines) != 3 || !json.Valid([]byte(lines[1])) || !json.Valid([]byte(lines[2])) {
+		t.Errorf("%q", lines)
+	}
+}
+
 func TestAFileGetsALineForEachNotice(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "told.jsonl")
 	c := channel(t, "{kind: file, path: "+path+"}")

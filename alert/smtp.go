@@ -80,7 +80,8 @@ func (s *smtp) mechanism() mail.SMTPAuthType {
 	return mail.SMTPAuthAutoDiscover
 }
 
-// Send hands the message to the server, which has taken it when there is no error.
+// Send hands the message to the server, which has taken it when there is no error. What
+// it does afterwards, as it hangs up, is none: the letter would go out again.
 func (s *smtp) Send(ctx context.Context, m *Message) error {
 	ctx, cancel := context.WithTimeout(ctx, s.wait)
 	defer cancel()
@@ -99,7 +100,7 @@ func (s *smtp) Send(ctx context.Context, m *Message) error {
 		return fmt.Errorf("alert.smtp: %w", err)
 	}
 	defer context.AfterFunc(ctx, dialed.close)()
-	if err := client.DialAndSendWithContext(ctx, letter); err != nil {
+	if err := client.DialAndSendWithContext(ctx, letter); err != nil && !letter.IsDelivered() {
 		return fmt.Errorf("alert.smtp: %s: %w", s.host, err)
 	}
 	return nil

@@ -39,6 +39,7 @@ type mailServer struct {
 	tls     *tls.Config // nil: it offers none
 	first   bool        // TLS begins with the first byte
 	refuse  string      // what it answers to a letter instead of taking it
+	hangsUp bool        // it goes once it has taken a letter, without a word
 
 	mu      sync.Mutex
 	letters []string
@@ -127,6 +128,9 @@ func (s *mailServer) serve(conn net.Conn) {
 			}
 			s.note(func() { s.letters = append(s.letters, letter.String()) })
 			say("250 taken")
+			if s.hangsUp {
+				return
+			}
 		case "QUIT":
 			say("221 bye")
 			return
@@ -203,6 +207,19 @@ func TestAPasswordLeavesOverTLSAlone(t *testing.T) {
 	plain := newMailServer(t, &mailServer{})
 	if err := channel(t, strings.Replace(config, s.address, plain.address, 1)+"}").Send(t.Context(), m); err == nil || len(plain.logins)+len(plain.letters) != 0 {
 		t.Errorf("a server without TLS was told: %v", err)
+	}
+}
+
+func TestALetterThatWasTakenIsNoErrorThoughTheServerDoesNotSayGoodbye(t *testing.T) {
+	s := newMailServer(t, &mailServer{hangsUp: true})
+	c := channel(t, "{kind: smtp, server: \""+s.address+"\", from: hub@example.com, to: [anna@example.com], tls: none, timeout: 2s}")
+	if err := c.Send(t.Context(), &alert.Message{ID: "m1", Notices: []alert.Notice{started()}}); err != nil {
+		t.Errorf("it is sent again: %v", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.letters) != 1 {
+		t.Errorf("%d letters were taken", len(s.letters))
 	}
 }
 

@@ -89,6 +89,10 @@ func TestAnOutcomeKeepsTheRulesOfItsFields(t *testing.T) {
 		{"a line that is partly applied", connector.Outcome{Status: connector.PartlyApplied, Lines: []connector.LineOutcome{{Line: "1", Status: connector.PartlyApplied}}}, false},
 		{"a document without a number", connector.Outcome{Status: connector.Applied, Documents: []connector.Document{{}}}, false},
 		{"a book", connector.Outcome{Status: connector.Applied, Text: strings.Repeat("x", connector.MaxText+1)}, false},
+		{"words with NUL", connector.Outcome{Status: connector.Refused, Reason: fault.PeriodClosed, Text: "closed\x00"}, false},
+		{"a number that is no text", connector.Outcome{Status: connector.Applied, Documents: []connector.Document{{Number: "5\xff"}}}, false},
+		{"a number as long as a book", connector.Outcome{Status: connector.Applied, Documents: []connector.Document{{Number: strings.Repeat("5", connector.MaxNumber+1)}}}, false},
+		{"a line with NUL", connector.Outcome{Status: connector.PartlyApplied, Lines: []connector.LineOutcome{{Line: "1\x00", Status: connector.Applied}}}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := c.o.Check(); (err == nil) != c.ok {
@@ -115,12 +119,27 @@ func TestAFindingKeepsTheRulesOfItsFields(t *testing.T) {
 		{"refused without a reason", connector.Finding{Status: connector.FoundRefused}, false},
 		{"applied with a reason", connector.Finding{Status: connector.FoundApplied, Reason: fault.LotMissing}, false},
 		{"a book", connector.Finding{Status: connector.FoundApplied, Text: strings.Repeat("x", connector.MaxText+1)}, false},
+		{"words with NUL", connector.Finding{Status: connector.Undecided, Text: "\x00"}, false},
+		{"a document without a number", connector.Finding{Status: connector.FoundApplied, Documents: []connector.Document{{}}}, false},
+		{"a number that is no text", connector.Finding{Status: connector.Begun, Documents: []connector.Document{{Number: "5\xff"}}}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if err := c.f.Check(); (err == nil) != c.ok {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestWordsAreKeptAsTextOfBoundedLength(t *testing.T) {
+	for text, want := range map[string]string{
+		"M7 053": "M7 053", "": "", "a\x00b\xffc": "a�b�c",
+		strings.Repeat("x", connector.MaxText):         strings.Repeat("x", connector.MaxText),
+		strings.Repeat("ü", connector.MaxText/2) + "x": strings.Repeat("ü", connector.MaxText/2-2) + "…",
+	} {
+		if got := connector.Words(text); got != want || (connector.Outcome{Status: connector.Applied, Text: got}).Check() != nil {
+			t.Errorf("%.20q: %q", text, got)
+		}
 	}
 }
 

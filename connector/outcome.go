@@ -3,6 +3,8 @@ package connector
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/gapless/gapless/fault"
 )
@@ -37,17 +39,56 @@ type LineOutcome struct {
 
 // A Document is what the system made, by its own number.
 type Document struct {
-	Number string // "5000000123"
+	Number string // "5000000123", at most MaxNumber bytes
 	Kind   string // "material-document", as the catalog's mapping calls it; "" where there is one kind
 }
 
-// MaxText is how many bytes of the system's own words are kept.
-const MaxText = 2000
+// MaxText is how many bytes of the system's own words are kept; MaxNumber how many
+// a document's number has at most.
+const (
+	MaxText   = 2000
+	MaxNumber = 255
+)
+
+// Words are a system's own words as they may be kept: valid text without NUL, which
+// no database takes, at most MaxText bytes of it.
+func Words(text string) string {
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "�"), "\x00", "�")
+	if len(text) > MaxText {
+		text = strings.ToValidUTF8(text[:MaxText-len("…")], "") + "…"
+	}
+	return text
+}
+
+// checkTexts says which text is none that can be put on record.
+func checkTexts(texts ...string) error {
+	for _, text := range texts {
+		if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+			return fmt.Errorf("%.80q holds what is no text", text)
+		}
+	}
+	return nil
+}
+
+// checkDocuments says what is wrong with documents.
+func checkDocuments(documents []Document) error {
+	var wrong []error
+	for _, d := range documents {
+		switch {
+		case d.Number == "":
+			wrong = append(wrong, errors.New("a document needs a number"))
+		case len(d.Number) > MaxNumber:
+			wrong = append(wrong, fmt.Errorf("the number of a document has %d bytes, more than %d", len(d.Number), MaxNumber))
+		}
+		wrong = append(wrong, checkTexts(d.Number, d.Kind))
+	}
+	return errors.Join(wrong...)
+}
 
 // Check says what is wrong with an outcome; nil for one that keeps the rules
 // stated with its fields.
 func (o Outcome) Check() error {
-	var wrong []error
+	wrong := []error{checkTexts(o.Text), checkDocuments(o.Documents)}
 	add := func(bad bool, text string, args ...any) {
 		if bad {
 			wrong = append(wrong, fmt.Errorf(text, args...))
@@ -63,11 +104,9 @@ func (o Outcome) Check() error {
 	add(o.Status == Refused && len(o.Documents) > 0, "what was refused has no documents")
 	add(o.Status == PartlyApplied && len(o.Lines) == 0, "what was partly applied says which lines")
 	add(len(o.Text) > MaxText, "the text has %d bytes, more than %d", len(o.Text), MaxText)
-	for _, d := range o.Documents {
-		add(d.Number == "", "a document needs a number")
-	}
 	add(o.Status != PartlyApplied && o.Status != Refused && len(o.Lines) > 0, "lines are told of what was partly applied or refused")
 	for _, l := range o.Lines {
+		wrong = append(wrong, checkTexts(l.Line, l.Text))
 		add(o.Status == Refused && l.Status != Refused, "line %s: of what was refused no line is %s", l.Line, l.Status)
 		add(l.Status != Accepted && l.Status != Applied && l.Status != Refused, "line %s: %q is no status of a line", l.Line, l.Status)
 		add((l.Status == Refused) != (l.Reason != nil), "line %s: a reason belongs to a refused line, and to no other", l.Line)
@@ -110,5 +149,5 @@ func (f Finding) Check() error {
 	case len(f.Text) > MaxText:
 		return fmt.Errorf("the text has %d bytes, more than %d", len(f.Text), MaxText)
 	}
-	return nil
+	return errors.Join(checkTexts(f.Text), checkDocuments(f.Documents))
 }

@@ -15,7 +15,8 @@ import (
 type breaker struct {
 	mu     sync.Mutex
 	errors int
-	until  time.Time
+	until  time.Time // nothing is sent before, as it does not answer
+	asked  time.Time // nor before, as the system has asked for it
 }
 
 const (
@@ -28,15 +29,18 @@ const (
 func (b *breaker) note(now time.Time, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err == nil || errors.Is(err, connector.ErrTooLate) { // too late is our own fault
+	if errors.Is(err, connector.ErrTooLate) { // it was our own fault, and tells nothing of the system
+		return
+	}
+	if err == nil {
 		b.errors, b.until = 0, time.Time{}
 		return
 	}
 	if b.errors++; b.errors >= breaksAfter {
 		b.until = now.Add(min(shortestRest<<min(b.errors-breaksAfter, 8), longestRest))
 	}
-	if wait := connector.WaitOf(err); wait > 0 {
-		b.until = now.Add(wait)
+	if asked := now.Add(connector.WaitOf(err)); asked.After(b.asked) {
+		b.asked = asked
 	}
 }
 
@@ -44,7 +48,7 @@ func (b *breaker) note(now time.Time, err error) {
 func (b *breaker) closedFor(now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return max(b.until.Sub(now), 0)
+	return max(b.until.Sub(now), b.asked.Sub(now), 0)
 }
 
 // limit is how many of n attempts may be made.

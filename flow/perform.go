@@ -241,6 +241,9 @@ func (p *performer) perform(ctx context.Context, t task, begun ledger.Begun) {
 	limited, cancel := context.WithTimeout(ctx, p.f.Timeout)
 	defer cancel()
 	outcome, err := p.f.System.Perform(limited, t.command)
+	if err == nil {
+		err = unrecordable(outcome.Check())
+	}
 	p.breaker.note(p.flow.ledger.Now(), err)
 	switch {
 	case err == nil && outcome.Status == connector.Refused && (outcome.Reason.Class == fault.Heals || p.doubt(t) > 0):
@@ -252,6 +255,15 @@ func (p *performer) perform(ctx context.Context, t task, begun ledger.Begun) {
 	default:
 		p.put(ctx, t, begun.Number, ledger.AttemptUnknown, err, p.askAfter(begun.SendBefore))
 	}
+}
+
+// unrecordable is the error of an answer that breaks the rules of its fields: it could
+// not be put on record, and nobody would know of it.
+func unrecordable(wrong error) error {
+	if wrong == nil {
+		return nil
+	}
+	return connector.Unknown("flow.perform", fault.AnswerUnread, wrong)
 }
 
 // ask finds out what became of earlier attempts. Only where none of them can still
@@ -267,6 +279,9 @@ func (p *performer) ask(ctx context.Context, t task) {
 	limited, cancel := context.WithTimeout(ctx, p.f.Timeout)
 	defer cancel()
 	finding, err := p.f.System.Find(limited, t.command)
+	if err == nil {
+		err = unrecordable(finding.Check())
+	}
 	p.breaker.note(p.flow.ledger.Now(), err)
 	if err != nil {
 		p.put(ctx, t, 0, ledger.AttemptUnknown, err, 0)

@@ -43,7 +43,8 @@ func FindOutcomes() []string {
 
 // standardRules stand behind those of command and system. A success counts as
 // applied only where none of those says what applied looks like, and only where
-// it is no page for people.
+// it is no page for people. 202 says that it is not done yet (RFC 9110 section
+// 15.3.3), 207 that each part has its own answer (RFC 4918 section 13).
 func standardRules(applies bool) []AnswerRule {
 	rules := []AnswerRule{
 		{When: "this.status == 401", Outcome: "not-done", Reason: fault.CredentialsRefused.Code},
@@ -53,7 +54,10 @@ func standardRules(applies bool) []AnswerRule {
 		{When: "this.status >= 400 && this.status < 500", Outcome: "refused", Reason: fault.UnclassifiedRefusal.Code},
 	}
 	if applies {
-		rules = append(rules, AnswerRule{When: `this.status >= 200 && this.status < 300 && (this.body != null || this.text == "")`, Outcome: "applied"})
+		const answered = `(this.body != null || this.text == "")`
+		rules = append(rules,
+			AnswerRule{When: "this.status == 202 && " + answered, Outcome: "accepted"},
+			AnswerRule{When: "this.status >= 200 && this.status < 300 && this.status != 207 && " + answered, Outcome: "applied"})
 	}
 	return append(rules, AnswerRule{Outcome: "unknown"})
 }

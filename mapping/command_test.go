@@ -193,7 +193,7 @@ func TestWithoutRulesASuccessIsApplied(t *testing.T) {
 	def := receiveGoods()
 	def.Answers = nil
 	m := compileCommand(t, def)
-	for status, want := range map[int64]string{200: "applied", 204: "applied", 302: "unknown", 404: "refused", 408: "unknown", 429: "not-done", 500: "unknown", 0: "unknown"} {
+	for status, want := range map[int64]string{200: "applied", 202: "accepted", 204: "applied", 207: "unknown", 302: "unknown", 404: "refused", 408: "unknown", 429: "not-done", 500: "unknown", 0: "unknown"} {
 		got, err := m.Judge(map[string]any{"status": status}, nil)
 		if err != nil || got.Outcome != want {
 			t.Errorf("%d: %s, %v", status, got.Outcome, err)

@@ -217,7 +217,7 @@ func (i *Inbox) take(ctx context.Context, d *disk, f drop, take connector.Take) 
 			delete(i.seen, f.name)
 			return err
 		}
-		taken, err = take(ctx, connector.Received{Message: f.message, ContentType: mediaType(f.name), Channel: "file:" + f.name, Body: content})
+		taken, err = take(ctx, connector.Received{Message: f.message, ContentType: mediaType(f.name), Channel: "file:" + strings.ToValidUTF8(f.name, "�"), Body: content})
 		if err != nil {
 			return err
 		}
@@ -230,7 +230,8 @@ func (i *Inbox) take(ctx context.Context, d *disk, f drop, take connector.Take) 
 }
 
 // file puts a file away. The text about it is written first: whatever has a text
-// and is still in the folder is read again, which changes nothing.
+// and is still in the folder is read again, which changes nothing. Where another
+// file got the name meanwhile, that is what was moved: it is given back.
 func (i *Inbox) file(d *disk, f drop, taken connector.Taken) error {
 	folder := doneFolder
 	if !taken.Complete() {
@@ -250,10 +251,25 @@ func (i *Inbox) file(d *disk, f drop, taken connector.Taken) error {
 		return err
 	}
 	delete(i.seen, f.name)
+	if same, err := d.unchanged(target, f.info); err != nil || !same {
+		return errors.Join(err, giveBack(d, f.name, target))
+	}
 	if i.config.Complete == Marker {
 		return d.remove(f.name + markerSuffix)
 	}
 	return nil
+}
+
+// giveBack gives a file back its name, which was put away unread. Where the name is
+// taken once more a person must look.
+func giveBack(d *disk, name, target string) error {
+	if taken, err := d.exists(name); err != nil || taken {
+		return errors.Join(err, fmt.Errorf("it was replaced twice while it was put away: %s was not read", target))
+	}
+	if err := d.rename(target, name); err != nil {
+		return fmt.Errorf("%s was not read: %w", target, err)
+	}
+	return d.remove(target + ".txt")
 }
 
 // freeName is a name in a folder that no file has: that of the file, else with a

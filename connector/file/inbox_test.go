@@ -222,6 +222,39 @@ func TestAFileThatChangesWhileItIsTakenIsTakenAgain(t *testing.T) {
 	}
 }
 
+func TestAFileThatIsReplacedWhileItIsPutAwayIsRead(t *testing.T) {
+	for _, complete := range []Complete{Stable, Marker, Renamed} {
+		for _, before := range []string{"write done/.shift-1.csv.txt.part", "rename shift-1.csv to done/shift-1.csv"} {
+			f := openInbox(t, func(c *InboxConfig) { c.Complete = complete })
+			f.put("shift-1.csv", "a", time.Minute)
+			f.put("shift-1.csv.done", "", 0)
+			f.inbox.open = func(folder string) (*disk, error) {
+				d, err := openDisk(folder)
+				if err == nil {
+					d.step = func(what string) error {
+						if what == before {
+							f.inbox.open = openDisk
+							f.put("new", "b", time.Second)
+							return os.Rename(filepath.Join(f.folder, "new"), filepath.Join(f.folder, "shift-1.csv"))
+						}
+						return nil
+					}
+				}
+				return d, err
+			}
+			f.settle()
+			f.settle()
+			tree := f.tree()
+			if !f.book.known["b"] {
+				t.Errorf("%s, before %q: what came was never read: %v", complete, before, tree)
+			}
+			if tree["done/shift-1.csv"] != "b" || !strings.Contains(tree["done/shift-1.csv.txt"], "recorded: 1") {
+				t.Errorf("%s, before %q: %v", complete, before, tree)
+			}
+		}
+	}
+}
+
 func TestAFileStaysWhereItIsWhileTheLedgerIsAway(t *testing.T) {
 	f := openInbox(t, nil)
 	f.put("shift-1.csv", "a", 0)
@@ -278,6 +311,16 @@ func TestAFileOfTheSameNameIsPutBesideTheOneBefore(t *testing.T) {
 	tree := f.tree()
 	if tree["done/shift-1.csv"] != "a" || tree["done/shift-1.2.csv"] != "b" || tree["done/shift-1.3.csv"] != "c" {
 		t.Errorf("%v", tree)
+	}
+}
+
+func TestANameOfAnotherEncodingIsToldAsText(t *testing.T) {
+	f := openInbox(t, nil)
+	f.put("shift-M\xe4rz.csv", "a", 0)
+	f.settle()
+	f.received("shift-report text/csv file:shift-M�rz.csv a")
+	if f.tree()["done/shift-M\xe4rz.csv"] != "a" {
+		t.Error(f.tree())
 	}
 }
 

@@ -136,21 +136,27 @@ func (o *Outbox) publish(d *disk, op string, cmd connector.Command, part, name s
 		if errors.Is(err, fs.ErrExist) {
 			return connector.Outcome{}, connector.Unknown(op, fault.AnswerLost, fmt.Errorf("another attempt at %s is under way", name))
 		}
-		if gone := d.remove(begun); gone != nil {
-			return connector.Outcome{}, connector.Unknown(op, fault.AnswerLost, errors.Join(err, gone))
-		}
-		return connector.Outcome{}, connector.NotSent(op, reasonOf(err), err)
+		return connector.Outcome{}, withdraw(d, op, begun, connector.NotSent(op, reasonOf(err), err))
 	}
 	if err := cmd.InTime(o.config.Now()); err != nil {
-		if gone := errors.Join(d.remove(begun), d.remove(part)); gone != nil {
-			return connector.Outcome{}, connector.Unknown(op, fault.AnswerLost, gone)
-		}
-		return connector.Outcome{}, err
+		return connector.Outcome{}, withdraw(d, op, begun, errors.Join(err, d.remove(part)))
 	}
 	if err := d.rename(part, name); err != nil {
-		return connector.Outcome{}, connector.Unknown(op, fault.AnswerLost, err)
+		if hidden, wrong := d.exists(part); wrong != nil || !hidden { // it may have got its name all the same
+			return connector.Outcome{}, connector.Unknown(op, fault.AnswerLost, errors.Join(err, wrong))
+		}
+		return connector.Outcome{}, withdraw(d, op, begun, connector.NotSent(op, reasonOf(err), err))
 	}
 	return o.settle(d, op, name)
+}
+
+// withdraw takes back that the file may have got its name, and gives the error of an
+// attempt that has done nothing; where that cannot be taken back nobody knows.
+func withdraw(d *disk, op, begun string, err error) error {
+	if gone := d.remove(begun); gone != nil {
+		return connector.Unknown(op, fault.AnswerLost, errors.Join(err, gone))
+	}
+	return err
 }
 
 // settle remembers that the file got its name. Only then is it called applied:

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -206,6 +207,32 @@ func TestCrashOfAnOutbox(t *testing.T) {
 				t.Errorf("before change %d: written %d times", n, len(books))
 			}
 		}
+	}
+}
+
+func TestAFileThatCannotBeGivenItsNameIsNotSent(t *testing.T) {
+	o, r := openOutbox(t)
+	o.open = func(folder string) (*disk, error) {
+		d, err := openDisk(folder)
+		if err == nil {
+			d.step = func(what string) error {
+				if strings.HasPrefix(what, "rename .") {
+					return fmt.Errorf("%s: %w", what, syscall.ENOSPC)
+				}
+				return nil
+			}
+		}
+		return d, err
+	}
+	if _, err := o.Perform(t.Context(), attempt(r, 1)); !errors.Is(err, connector.ErrNotSent) || !errors.Is(err, fault.SystemDown) {
+		t.Error(err)
+	}
+	o.open = openDisk
+	if finding, err := o.Find(t.Context(), attempt(r, 1)); err != nil || finding.Status != connector.Absent {
+		t.Errorf("found %s, %v", finding.Status, err)
+	}
+	if outcome, err := o.Perform(t.Context(), attempt(r, 2)); err != nil || outcome.Status != connector.Applied || len(r.Books()) != 1 {
+		t.Errorf("then %s, %v, %v", outcome.Status, err, r.Books())
 	}
 }
 

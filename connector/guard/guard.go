@@ -23,18 +23,21 @@ import (
 // request is seldom written into one that the other end has just closed.
 const idle = 4 * time.Second
 
+// A Transport sends requests. It is safe for use by several goroutines.
+type Transport struct{ http *http.Transport }
+
 // NewTransport is one that verifies certificates, follows nothing, speaks
 // HTTP/1.1 and writes only requests whose context carries a Leave. Roots sign the
 // certificate of the other end; nil are those of the machine.
-func NewTransport(roots *x509.CertPool) *http.Transport {
+func NewTransport(roots *x509.CertPool) *Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
-	return &http.Transport{
+	return &Transport{&http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			plain, err := dialer.DialContext(ctx, network, address)
 			if err != nil {
 				return nil, err
 			}
-			return &guardedConn{Conn: plain}, nil
+			return guarded(plain, plain)
 		},
 		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			secure := &tls.Dialer{NetDialer: dialer, Config: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}}
@@ -42,15 +45,34 @@ func NewTransport(roots *x509.CertPool) *http.Transport {
 			if err != nil {
 				return nil, err
 			}
-			return &guardedConn{Conn: conn}, nil
+			var plain net.Conn
+			if encrypted, ok := conn.(*tls.Conn); ok {
+				plain = encrypted.NetConn()
+			}
+			return guarded(conn, plain)
 		},
 		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    32,
 		IdleConnTimeout:        idle,
 		MaxResponseHeaderBytes: 64 << 10,
-	}
+	}}
 }
+
+var errOtherProtocol = errors.New("the answer changes the protocol, for which nobody has asked")
+
+// RoundTrip sends one request. An answer that changes the protocol is none: its
+// connection belongs to whoever reads it and does not end with the context.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := t.http.RoundTrip(req)
+	if err == nil && res.StatusCode == http.StatusSwitchingProtocols {
+		return nil, errors.Join(errOtherProtocol, res.Body.Close())
+	}
+	return res, err
+}
+
+// CloseIdleConnections lets go of connections that are not in use.
+func (t *Transport) CloseIdleConnections() { t.http.CloseIdleConnections() }
 
 // A Leave is the permission to write one request, once. Every connection that the
 // request is given asks it before the first byte.
@@ -66,7 +88,8 @@ type Leave struct {
 var errTwice = errors.New("the request was written before: it is not written again")
 
 // ask is asked by a connection before each write. It is nil for the first write,
-// if in time, and for all that follow on the same connection.
+// if in time, and for all that follow on the same connection. What was refused once
+// stays refused: on a connection that it had in store the transport tries another.
 func (l *Leave) ask(c *guardedConn) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -76,9 +99,11 @@ func (l *Leave) ask(c *guardedConn) error {
 	if l.on != nil {
 		return errTwice
 	}
-	if err := l.Check(l.Now()); err != nil {
-		l.refused = err
-		return err
+	if l.refused == nil {
+		l.refused = l.Check(l.Now())
+	}
+	if l.refused != nil {
+		return l.refused
 	}
 	l.on = c
 	return nil
@@ -135,6 +160,18 @@ type guardedConn struct {
 
 	mu    sync.Mutex
 	leave *Leave
+}
+
+// guarded is a connection over a plain one. What the machine has not sent when it is
+// closed is thrown away: else it would go on sending for minutes, and a request
+// land long after its attempt has ended.
+func guarded(conn, plain net.Conn) (net.Conn, error) {
+	if tcp, ok := plain.(*net.TCPConn); ok {
+		if err := tcp.SetLinger(0); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	return &guardedConn{Conn: conn}, nil
 }
 
 func (c *guardedConn) arm(l *Leave) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"html"
 	"net/http"
 	"net/url"
 	"slices"
@@ -85,7 +84,7 @@ type authority struct {
 	secrets []string
 }
 
-func newAuthority(a Auth, transport *http.Transport, now func() time.Time) *authority {
+func newAuthority(a Auth, transport *guard.Transport, now func() time.Time) *authority {
 	au := &authority{auth: a, now: now, turn: make(chan struct{}, 1)}
 	au.config = &clientcredentials.Config{ClientID: a.ClientID, ClientSecret: a.Secret, TokenURL: a.TokenURL, Scopes: a.Scopes}
 	au.client = &http.Client{
@@ -93,10 +92,7 @@ func newAuthority(a Auth, transport *http.Transport, now func() time.Time) *auth
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	if a.Secret != "" {
-		au.secrets = []string{
-			a.Secret, url.QueryEscape(a.Secret), html.EscapeString(a.Secret), strings.ReplaceAll(a.Secret, "/", `\/`), // as systems repeat it
-			basic(a.User, a.Secret), basic(a.ClientID, a.Secret), basic(url.QueryEscape(a.ClientID), url.QueryEscape(a.Secret)),
-		}
+		au.secrets = []string{a.Secret, basic(a.User, a.Secret), basic(a.ClientID, a.Secret), basic(url.QueryEscape(a.ClientID), url.QueryEscape(a.Secret))}
 	}
 	return au
 }
@@ -152,7 +148,7 @@ func (au *authority) bearer(ctx context.Context, refused credentials) (c credent
 
 // learn keeps a token among what is secret; very old ones are worth nothing.
 func (au *authority) learn(token string) {
-	const constant, kept = 7, 20
+	const constant, kept = 4, 17
 	au.mu.Lock()
 	defer au.mu.Unlock()
 	au.secrets = append(au.secrets, token)
@@ -184,16 +180,11 @@ func (s *System) noCredentials(ctx context.Context, op string, err error) error 
 func (au *authority) mask(text string) string {
 	au.mu.Lock()
 	defer au.mu.Unlock()
-	for _, secret := range au.secrets {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "(secret)")
-		}
-	}
-	return text
+	return guard.Mask(text, au.secrets...)
 }
 
 // A tokenTransport gives leave to requests for tokens, which do nothing.
-type tokenTransport struct{ *http.Transport }
+type tokenTransport struct{ *guard.Transport }
 
 // RoundTrip sends one request for a token.
 func (t tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {

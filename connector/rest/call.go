@@ -268,7 +268,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 func (s *System) answerOf(res *http.Response, body []byte) *answer {
 	a := &answer{status: res.StatusCode, headers: map[string]any{}, text: strings.ToValidUTF8(string(body), "�")}
 	for name, values := range res.Header {
-		a.headers[strings.ToLower(name)] = strings.Join(values, ", ")
+		a.headers[strings.ToLower(name)] = strings.ToValidUTF8(strings.Join(values, ", "), "�")
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -309,8 +309,11 @@ func waitOf(text string, now time.Time) time.Duration {
 	if text = strings.TrimSpace(text); text == "" {
 		return 0
 	}
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+	switch seconds, err := strconv.ParseUint(text, 10, 31); {
+	case err == nil:
 		return time.Duration(seconds) * time.Second
+	case errors.Is(err, strconv.ErrRange):
+		return longestWait
 	}
 	at, err := http.ParseTime(text)
 	if err != nil {

@@ -15,7 +15,8 @@ func TestAWaitIsReadAsSecondsOrAsADate(t *testing.T) {
 	now := time.Date(2026, 3, 2, 6, 0, 0, 0, time.UTC)
 	for text, want := range map[string]time.Duration{
 		"": 0, "3": 3 * time.Second, " 120 ": 2 * time.Minute, "Mon, 02 Mar 2026 06:00:30 GMT": 30 * time.Second,
-		"Mon, 02 Mar 2026 05:00:00 GMT": 0, "-3": 0, "soon": 0, "99999999999999999999": 0,
+		"Mon, 02 Mar 2026 05:00:00 GMT": 0, "-3": 0, "soon": 0,
+		"4294967296": longestWait, "99999999999999999999": longestWait,
 	} {
 		if got := waitOf(text, now); got != want {
 			t.Errorf("%q: %s, want %s", text, got, want)

@@ -1,9 +1,11 @@
 package rest_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -71,6 +73,34 @@ func TestWhatTheSystemRepeatsOfUsIsNotTold(t *testing.T) {
 	_, err := system.Perform(t.Context(), attempt(server, 1))
 	if err == nil || !strings.Contains(err.Error(), "NullPointerException") || !strings.Contains(err.Error(), "(secret)") {
 		t.Error(err)
+	}
+}
+
+func TestASecretIsNotToldInAnyFormInWhichASystemRepeatsIt(t *testing.T) {
+	const secret = `s3cr3t/"<with>+signs???` // whose credentials have a slash
+	base := base64.StdEncoding.EncodeToString([]byte("gapless:" + secret))
+	escaped := strings.NewReplacer("/", `\/`, `"`, `\"`)
+	for name, repeated := range map[string]string{
+		"in JSON": escaped.Replace(secret), "in JSON for pages": `s3cr3t/\"\u003cwith\u003e+signs???`, "in an address": url.QueryEscape(secret), "in a path": url.PathEscape(secret), "on a page": html.EscapeString(secret),
+		"as credentials": base, "as credentials in JSON": escaped.Replace(base), "as credentials in an address": url.QueryEscape(base),
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"refused": "` + repeated + `"}`))
+		}))
+		t.Cleanup(server.Close)
+		system, err := rest.New(rest.Config{
+			URL: server.URL, Traits: connector.Traits{Class: connector.Blind}, Auth: rest.Auth{Kind: rest.BasicAuth, User: "gapless", Secret: secret},
+			Commands: map[string]*mapping.Command{"ping": ping(t)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(system.Close)
+		outcome, err := system.Perform(t.Context(), connector.Command{Name: "ping", Request: map[string]any{"path": "/a"}, SendBefore: time.Now().Add(time.Minute)})
+		if err != nil || outcome.Text != `{"refused": "(secret)"}` {
+			t.Errorf("%s: %q, %v", name, outcome.Text, err)
+		}
 	}
 }
 

@@ -58,7 +58,7 @@ type Config struct {
 type System struct {
 	config    Config
 	base      *url.URL
-	transport *http.Transport
+	transport *guard.Transport
 	auth      *authority
 }
 
@@ -169,7 +169,7 @@ func (s *System) outcome(op string, answer *answer, judged mapping.Judged) (conn
 func (s *System) lines(judged []mapping.JudgedLine) []connector.LineOutcome {
 	var all []connector.LineOutcome
 	for _, l := range judged {
-		all = append(all, connector.LineOutcome{Line: l.Line, Status: connector.Status(l.Outcome), Reason: fault.ByCode(l.Reason), Text: s.words(l.Text)})
+		all = append(all, connector.LineOutcome{Line: s.words(l.Line), Status: connector.Status(l.Outcome), Reason: fault.ByCode(l.Reason), Text: s.words(l.Text)})
 	}
 	return all
 }
@@ -281,14 +281,10 @@ func (s *System) waiting(answer *answer, err error) error {
 	return &connector.WaitError{Wait: answer.wait, Err: err}
 }
 
-// words are the system's own words as they may be kept: bounded, valid, and
-// without what is secret, which some systems repeat.
+// words are the system's own words as they may be kept, without what is secret,
+// which some systems repeat.
 func (s *System) words(text string) string {
-	text = s.auth.mask(strings.ToValidUTF8(text, "�"))
-	if len(text) > connector.MaxText {
-		text = strings.ToValidUTF8(text[:connector.MaxText-len("…")], "") + "…"
-	}
-	return text
+	return connector.Words(s.auth.mask(strings.ToValidUTF8(text, "�")))
 }
 
 // methods are those that a request may have.

@@ -103,7 +103,7 @@ func (a *attempt) create(ctx context.Context, model string, values map[string]an
 
 // refuse is a refusal that the connector itself has found in the ERP's state.
 func refuse(reason *fault.Reason, text string, args ...any) error {
-	return &Refusal{Reason: reason, Text: cut(fmt.Sprintf(text, args...))}
+	return &Refusal{Reason: reason, Text: connector.Words(fmt.Sprintf(text, args...))}
 }
 
 // asOwn is a refusal that the connector itself has found.
@@ -117,14 +117,14 @@ func asOwn(err error) (*Refusal, bool) {
 func (a *attempt) outcome(op string, documents []connector.Document, err error) (connector.Outcome, error) {
 	notes := strings.Join(a.notes, "; ")
 	if err == nil {
-		return connector.Outcome{Status: connector.Applied, Documents: documents, Text: cut(notes)}, nil
+		return connector.Outcome{Status: connector.Applied, Documents: documents, Text: connector.Words(notes)}, nil
 	}
 	if refused, ok := errors.AsType[*Refusal](err); ok {
 		text := refused.Text
 		if notes != "" {
 			text += " (" + notes + ")"
 		}
-		return connector.Outcome{Status: connector.Refused, Reason: refused.Reason, Text: cut(text)}, nil
+		return connector.Outcome{Status: connector.Refused, Reason: refused.Reason, Text: connector.Words(text)}, nil
 	}
 	if a.acted {
 		return connector.Outcome{}, unknowing(op, err)

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"io"
 	"maps"
 	"net/http"
@@ -62,7 +61,7 @@ type ClientConfig struct {
 type Client struct {
 	config    ClientConfig
 	address   string
-	transport *http.Transport
+	transport *guard.Transport
 	id        atomic.Int64
 
 	turn chan struct{} // held by who logs in
@@ -364,19 +363,5 @@ func (c *Client) words(text string) string {
 	if raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(header, "Session ")); err == nil {
 		_, key, _ = strings.Cut(strings.TrimPrefix(string(raw), c.config.User+":"), ":")
 	}
-	for _, secret := range []string{c.config.Password, html.EscapeString(c.config.Password), strings.TrimPrefix(header, "Session "), key} {
-		if secret != "" {
-			text = strings.ReplaceAll(text, secret, "(secret)")
-		}
-	}
-	return cut(text)
-}
-
-// cut bounds a text to what is kept of a system's words.
-func cut(text string) string {
-	text = strings.ToValidUTF8(text, "�")
-	if len(text) > connector.MaxText {
-		text = strings.ToValidUTF8(text[:connector.MaxText-len("…")], "") + "…"
-	}
-	return text
+	return connector.Words(guard.Mask(text, c.config.Password, strings.TrimPrefix(header, "Session "), key))
 }

@@ -156,12 +156,12 @@ func findDraft(ctx context.Context, a *attempt) (connector.Finding, error) {
 	if len(done) > 0 {
 		status = connector.FoundApplied
 	}
-	return connector.Finding{Status: status, Documents: done, Text: cut(strings.Join(words, ", "))}, nil
+	return connector.Finding{Status: status, Documents: done, Text: connector.Words(strings.Join(words, ", "))}, nil
 }
 
 // missing is the finding where the ERP shows nothing of a command.
 func (a *attempt) missing(words string) connector.Finding {
 	f := a.s.Traits().Missing(a.cmd, a.asked)
-	f.Text = cut(words)
+	f.Text = connector.Words(words)
 	return f
 }

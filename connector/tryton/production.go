@@ -317,9 +317,9 @@ func findIssue(ctx context.Context, a *attempt) (connector.Finding, error) {
 	words := fmt.Sprintf("%s is %s with the components %s", o.Number, o.State, sumsOfMoves(o.Inputs, a.request.Lines))
 	switch {
 	case same && (o.State == "running" || o.State == "done"):
-		return connector.Finding{Status: connector.FoundApplied, Documents: a.issued(o), Text: cut(words)}, nil
+		return connector.Finding{Status: connector.FoundApplied, Documents: a.issued(o), Text: connector.Words(words)}, nil
 	case same && (o.State == "waiting" || o.State == "assigned"):
-		return connector.Finding{Status: connector.Begun, Text: cut(words)}, nil
+		return connector.Finding{Status: connector.Begun, Text: connector.Words(words)}, nil
 	}
 	return a.missing(words), nil
 }
@@ -424,9 +424,9 @@ func findReceipt(ctx context.Context, a *attempt) (connector.Finding, error) {
 	words := fmt.Sprintf("%s is %s with the outputs %s", o.Number, o.State, sumsOfMoves(o.Outputs, a.request.Outputs))
 	switch {
 	case o.State == "done" && a.received(o):
-		return connector.Finding{Status: connector.FoundApplied, Documents: a.receipt(o), Text: cut(words)}, nil
+		return connector.Finding{Status: connector.FoundApplied, Documents: a.receipt(o), Text: connector.Words(words)}, nil
 	case o.State == "running" && a.received(o):
-		return connector.Finding{Status: connector.Begun, Text: cut(words)}, nil
+		return connector.Finding{Status: connector.Begun, Text: connector.Words(words)}, nil
 	}
 	return a.missing(words), nil
 }

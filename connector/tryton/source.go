@@ -1,6 +1,7 @@
 package tryton
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -48,7 +49,7 @@ type cursor map[string]seen
 
 // seen is what polls of one message have seen.
 type seen struct {
-	Since   time.Time         `json:"since"`   // the newest time of the ERP among them
+	Since   time.Time         `json:"since"`   // the newest time of the ERP among them, never later than the poll
 	Records map[string]record `json:"records"` // by id: those that the next poll reads again
 }
 
@@ -113,7 +114,7 @@ func (p *poll) run(ctx context.Context) error {
 	if p.message == surplusMessage {
 		return errors.Join(p.tidy(ctx), p.failed)
 	}
-	since := p.since()
+	since, now := p.since(), p.s.config.Now()
 	p.after.Since = p.before.Since
 	for last := int64(0); ; {
 		q := Query{Domain: append(p.topic.domain(Time{since}), []any{"id", ">", last}), Fields: p.topic.fields, Limit: page}
@@ -131,6 +132,9 @@ func (p *poll) run(ctx context.Context) error {
 		if len(all) < page {
 			break
 		}
+	}
+	if p.after.Since.After(now) { // a clock was wrong there: what is written next is earlier
+		p.after.Since = now
 	}
 	if p.message == "orders" {
 		if err := p.gone(ctx); err != nil {
@@ -162,8 +166,9 @@ func (p *poll) one(ctx context.Context, text json.RawMessage) (int64, error) {
 		return 0, connector.Unknown("tryton.Poll", fault.AnswerUnread, err)
 	}
 	body, open, err := p.topic.body(text)
-	if err != nil {
-		return 0, connector.Unknown("tryton.Poll", fault.AnswerUnread, err)
+	if err != nil { // of this one; the others are none the worse for it
+		p.failed = errors.Join(p.failed, connector.Unknown("tryton.Poll", fault.AnswerUnread, fmt.Errorf("%s %d: %w", p.topic.model, stamps.ID, err)))
+		return stamps.ID, nil
 	}
 	for _, t := range []Time{stamps.Written, stamps.Created} {
 		if t.After(p.after.Since) {
@@ -197,16 +202,18 @@ func (p *poll) deliver(ctx context.Context, id int64, body map[string]any, open 
 	switch {
 	case errors.Is(err, fault.Unavailable) || ctx.Err() != nil:
 		return err
-	case err != nil:
+	case err != nil: // it comes again
 		p.failed = errors.Join(p.failed, err)
+		p.after.Records[name] = record{Open: cmp.Or(open, p.before.Records[name].Open)}
 	default: // also where it was refused: the same again would be too
 		p.after.Records[name] = r
 	}
 	return nil
 }
 
-// gone delivers orders that were open and are not there any more: the ERP lets a
-// released order be deleted.
+// gone delivers orders that were open and are so no longer, though their time does
+// not show it: those that are not there any more, as the ERP lets a released order
+// be deleted, and those that a long transaction has closed.
 func (p *poll) gone(ctx context.Context) error {
 	missing := map[int64]record{}
 	for name, r := range p.before.Records {
@@ -224,11 +231,34 @@ func (p *poll) gone(ctx context.Context) error {
 	if err := p.s.client.SearchRead(ctx, p.topic.model, q, &left); err != nil {
 		return err
 	}
-	for _, o := range left { // it was not taken, or has become a draft again
+	var closed []int64
+	for _, o := range left {
 		delete(missing, o.ID)
+		closed = append(closed, o.ID)
+	}
+	if err := p.closed(ctx, closed); err != nil {
+		return err
 	}
 	for _, id := range slices.Sorted(maps.Keys(missing)) {
 		if err := p.deliver(ctx, id, map[string]any{"id": id, "number": missing[id].Open, "state": "deleted"}, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// closed delivers orders by their ids, but for those that are drafts again.
+func (p *poll) closed(ctx context.Context, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var all []json.RawMessage
+	q := Query{Domain: []any{in("id", ids), released()}, Fields: p.topic.fields}
+	if err := p.s.client.SearchRead(ctx, p.topic.model, q, &all); err != nil {
+		return err
+	}
+	for _, text := range all {
+		if _, err := p.one(ctx, text); err != nil {
 			return err
 		}
 	}

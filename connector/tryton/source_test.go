@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gapless/gapless/connector"
 	"github.com/gapless/gapless/connector/tryton"
@@ -38,6 +39,7 @@ func polled(t *testing.T, source connector.Source, cursor string) (next string, 
 func TestWhatIsNewIsDeliveredOnceAndAChangedComponentLineIsFound(t *testing.T) {
 	e := open(t, func(c *tryton.Config) { c.Poll = tryton.Messages() })
 	cursor, came := polled(t, e.system, "")
+	e.outside.Advance(time.Hour) // of a recording the clock stands
 	for _, name := range []string{"products/RM-1001", "units/kg", "locations/P100-QH"} {
 		if came[name] == nil {
 			t.Errorf("%s has not come", name)

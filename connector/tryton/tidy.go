@@ -2,7 +2,9 @@ package tryton
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -20,8 +22,7 @@ func forms() []form {
 }
 
 // tidy cancels drafts that came late: such as carry the key of a command whose
-// document is done, which no attempt needs any more. Each is delivered, so that it
-// stands on record what became of it.
+// document is done, which no attempt needs any more.
 func (p *poll) tidy(ctx context.Context) error {
 	a := &attempt{s: p.s} // of no command: in time at any time
 	for _, f := range forms() {
@@ -30,23 +31,39 @@ func (p *poll) tidy(ctx context.Context) error {
 			return err
 		}
 		for _, d := range surplus {
-			call := pressing(f.model, "cancel", []int64{d.ID})
-			call.Context = unchanged(f.model, d.ID, d.Timestamp)
-			if err := p.s.client.Do(ctx, call, nil); err != nil {
-				return err
+			err := p.drop(ctx, a, f, d)
+			if _, refused := errors.AsType[*Refusal](err); refused { // the others are none the worse for it
+				p.failed = errors.Join(p.failed, err)
+				continue
 			}
-			left, err := a.readBack(ctx, f, d.ID)
 			if err != nil {
-				return err
-			}
-			p.topic.model = f.model
-			body := map[string]any{"id": d.ID, "kind": f.kind, "number": d.number(f), "state": left.State, "surplus_of": d.key}
-			if err := p.deliver(ctx, d.ID, body, ""); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// drop cancels one. It is delivered before that as it is, and afterwards as it has
+// become: what nobody can put on record now is left for the next look.
+func (p *poll) drop(ctx context.Context, a *attempt, f form, d keyedDraft) error {
+	p.topic.model = f.model
+	told := func(state string) error {
+		return p.deliver(ctx, d.ID, map[string]any{"id": d.ID, "kind": f.kind, "number": d.number(f), "state": state, "surplus_of": d.key}, "")
+	}
+	if err := told(d.State); err != nil || p.after.Records[strconv.FormatInt(d.ID, 10)].Revision == "" {
+		return err
+	}
+	call := pressing(f.model, "cancel", []int64{d.ID})
+	call.Context = unchanged(f.model, d.ID, d.Timestamp)
+	if err := p.s.client.Do(ctx, call, nil); err != nil {
+		return err
+	}
+	left, err := a.readBack(ctx, f, d.ID)
+	if err != nil {
+		return err
+	}
+	return told(left.State)
 }
 
 // A keyedDraft is a document that is not done, and the key that it carries.

@@ -77,8 +77,11 @@ func doneAfter(since Time) []any {
 // openStates are those of an order that is released and not closed.
 func openStates() []string { return []string{"waiting", "assigned", "running"} }
 
+// released is an order that is no draft.
+func released() []any { return []any{"state", "not in", []string{"request", "draft"}} }
+
 func ordersSince(since Time) []any {
-	return []any{[]any{"state", "not in", []string{"request", "draft"}}, []any{"OR", in("state", openStates()), after("write_date", since), after("create_date", since)}}
+	return []any{released(), []any{"OR", in("state", openStates()), after("write_date", since), after("create_date", since)}}
 }
 
 // keyForm is a command key as our documents carry it, with words behind it.
