@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/xuri/excelize/v2"
 )
@@ -353,5 +354,17 @@ func TestWhatIsTriedIsNotKept(t *testing.T) {
 	}
 	if n := h.get("viewer", "/v1/account").at("messages"); n != "0" {
 		t.Errorf("%s messages are kept", n)
+	}
+}
+
+// A name as long as headers may be must cost no more than its length.
+func TestALongNameOfAFileIsCutInNoTime(t *testing.T) {
+	began := time.Now()
+	got := channel(strings.Repeat("ä", 30_000) + ".csv")
+	if want := "file:" + strings.Repeat("ä", 98) + ".csv"; got != want {
+		t.Errorf("%q", got)
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("it took %s", took)
 	}
 }
