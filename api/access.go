@@ -239,6 +239,19 @@ func (s scope) within(c ledger.Cursor, plants []string) ledger.Cursor {
 	return part
 }
 
+// sameOrigin refuses what the page of another site has a browser do: the browser may
+// remember the password of a person who has opened a route of the hub in it.
+func (a *API) sameOrigin(next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if protection.Check(r) != nil {
+			a.refuse(w, r, forbidden("a page of another site asks for this"))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // onLoopback tells whether a request comes from the machine itself.
 func onLoopback(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)

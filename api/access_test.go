@@ -276,3 +276,31 @@ func TestWhoDecidesAboutACommandIsKnown(t *testing.T) {
 		}
 	}
 }
+
+// A browser that remembers a password sends it along with what any page asks for: a form, or
+// a body without a type, is sent without asking the hub first.
+func TestAPageOfAnotherSiteDoesNothingHere(t *testing.T) {
+	h, _ := filled(t)
+	id := h.get("graz.operator", "/v1/held").at("held/0/message")
+	for name, test := range map[string]struct {
+		header map[string]string
+		status int
+	}{
+		"another site":             {map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, 403},
+		"another site, old":        {map[string]string{"Origin": "https://evil.example"}, 403},
+		"another port of the host": {map[string]string{"Sec-Fetch-Site": "same-site"}, 403},
+		"a page of the hub":        {map[string]string{"Origin": h.url, "Sec-Fetch-Site": "same-origin"}, 200},
+		"a program":                {nil, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for path, body := range map[string]string{"/v1/exceptions/" + id + "/comment": `{"text":"seen"}`, "/v1/held/" + id + "/retry": ""} {
+				if r := h.do(h.request("graz.operator", http.MethodPost, path, test.header, body)); r.status != test.status {
+					t.Errorf("%s: %d %s", path, r.status, r.text)
+				}
+			}
+			if r := h.do(h.request("graz.operator", http.MethodGet, "/v1/held", test.header, "")); r.status != 200 {
+				t.Errorf("reading: %d", r.status)
+			}
+		})
+	}
+}

@@ -109,7 +109,7 @@ func New(cfg Config) (*API, error) {
 	}
 	a.huma = humago.New(a.mux, description(cfg.Version))
 	a.routes()
-	a.handler = a.observed(a.mux)
+	a.handler = a.observed(a.sameOrigin(a.mux))
 	return a, nil
 }
 
