@@ -296,6 +296,12 @@ func TestBadNativeInputIsAnsweredToo(t *testing.T) {
 	if r.status != 202 || r.at("answers/0/exception/reason") != "identifier_unknown" || r.at("answers/1/outcome") != "recorded" || r.at("summary/reasons/identifier_unknown") != "1" {
 		t.Errorf("a row with an unknown material: %d %s", r.status, r.text)
 	}
+	header, rows, _ := strings.Cut(sheet, "\n")
+	long := strings.Replace(rows, ";pcs", ";"+strings.Repeat("x", 70_000), 1)
+	r = h.post("graz-mes", path, "text/csv", header+"\n"+long)
+	if r.status != 207 || r.at("answers/0/refused/reason") != "limit_exceeded" || r.at("answers/1/outcome") == "" {
+		t.Errorf("a row with a text that is too long, and the rows behind it: %d %s", r.status, r.text)
+	}
 }
 
 func TestAStreamOfAnswersIsOneLineForEachRecordAndASummary(t *testing.T) {
