@@ -273,7 +273,7 @@ func (a *API) acknowledge(ctx context.Context, who caller, in *acknowledgeIn) (A
 		return Acknowledged{}, err
 	}
 	for plant, position := range c {
-		if !who.scope.sees(plant) || position < 0 || position > head[plant] {
+		if last := head[plant]; !who.scope.sees(plant) || last == 0 || position > last {
 			return Acknowledged{}, invalid("cursor", "it is not a cursor that the feed gave to this caller")
 		}
 	}
