@@ -304,3 +304,34 @@ func TestAPageOfAnotherSiteDoesNothingHere(t *testing.T) {
 		})
 	}
 }
+
+// The versions of a message may be of several plants: what is of one of them is not shown,
+// nor taken in, by way of another.
+func TestAVersionOfAnotherPlantIsAsHiddenAsAMessageOfIt(t *testing.T) {
+	h, _ := filled(t)
+	first := h.post("graz-mes", "/v1/events", structuredType, produced("graz-mes", "moves", "KGM", "kilo")).at("message")
+	second := h.post("graz-mes", "/v1/events", structuredType, produced("graz-mes", "moves", "KGM", "kilo", `"plant":"graz"`, `"plant":"linz"`)).at("message")
+	if first == "" || second != first+".2" {
+		t.Fatalf("%q %q", first, second)
+	}
+	due := h.flow.Ledger().Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	for act, body := range map[string]string{"comment": `{"text":"of linz"}`, "correct": `{"what":"of linz","due":"` + due + `"}`} {
+		if r := h.act("linz.operator", second, act, body); r.status != http.StatusOK {
+			t.Fatalf("%s: %d %s", act, r.status, r.text)
+		}
+	}
+	for _, path := range []string{"/v1/messages/" + first, "/v1/exceptions/" + first, "/v1/trace?name=" + first} {
+		if r := h.get("graz.operator", path); r.status != http.StatusOK || strings.Contains(r.text, "linz") {
+			t.Errorf("%s: %d %s", path, r.status, r.text)
+		}
+		if r := h.get("graz-mes", path); r.status != http.StatusOK || !strings.Contains(r.text, "linz") {
+			t.Errorf("%s by the system that sent both: %d %s", path, r.status, r.text)
+		}
+	}
+	if r := h.post("graz.operator", "/v1/held/"+first+"/retry", jsonType, ""); r.status != http.StatusNotFound {
+		t.Errorf("taken in by way of the first: %d %s", r.status, r.text)
+	}
+	if r := h.post("linz.operator", "/v1/held/"+second+"/retry", jsonType, ""); r.status != http.StatusOK {
+		t.Errorf("taken in where it is: %d %s", r.status, r.text)
+	}
+}

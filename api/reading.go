@@ -54,9 +54,7 @@ func (a *API) getMessage(ctx context.Context, who caller, in *messageIn) (Messag
 	if err != nil {
 		return v, err
 	}
-	for _, x := range exceptions {
-		v.Exceptions = append(v.Exceptions, exceptionView(&x))
-	}
+	v.Exceptions = visibleExceptions(who, exceptions) // a version of another plant has others
 	events, err := a.ledger().EventsOfMessage(ctx, m.Key())
 	for _, e := range events {
 		v.Events = append(v.Events, e.ID())
