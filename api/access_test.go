@@ -335,3 +335,26 @@ func TestAVersionOfAnotherPlantIsAsHiddenAsAMessageOfIt(t *testing.T) {
 		t.Errorf("taken in where it is: %d %s", r.status, r.text)
 	}
 }
+
+// An exception of one's own about an object does not show what others have made of the object.
+func TestAnExceptionAboutAnObjectShowsNotItsState(t *testing.T) {
+	h, _ := filled(t)
+	decided := func(id, what, plant, because string) reply {
+		return h.post("qms", "/v1/events", structuredType, `{"specversion":"1.0","id":"`+id+`","source":"qms","type":"lot.`+what+`","plant":"`+plant+`","time":"2026-03-02T09:00:00+01:00",`+
+			`"data":{"lot":"lot/M-100/linz"`+because+`}}`)
+	}
+	if r := decided("1", "rejected", "linz", `,"reason":"specification"`); r.at("outcome") != "recorded" {
+		t.Fatalf("rejected: %s", r.text)
+	}
+	if r := decided("2", "released", "graz", ""); r.at("exception/reason") != "transition_invalid" {
+		t.Fatalf("released: %s", r.text)
+	}
+	for _, path := range []string{"/v1/trace?name=lot/M-100/linz", "/v1/objects?ref=lot/M-100/linz"} {
+		if r := h.get("graz.viewer", path); r.status != http.StatusOK || !strings.Contains(r.text, "transition_invalid") || strings.Contains(r.text, `"state":{`) {
+			t.Errorf("%s: %d %s", path, r.status, r.text)
+		}
+		if r := h.get("viewer", path); !strings.Contains(r.text, `"state":{`) {
+			t.Errorf("%s by who sees all plants: %d %s", path, r.status, r.text)
+		}
+	}
+}

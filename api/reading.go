@@ -140,6 +140,9 @@ func (a *API) traceView(ctx context.Context, who caller, t *report.Trace) (Trace
 			v.Lines = append(v.Lines, line)
 		}
 	}
+	if len(v.Lines) == 0 && !who.scope.all { // nothing that the caller may see has made it what it is
+		v.State, v.More = nil, false
+	}
 	v.Followed, v.Steps = transactionViews(who, t.Followed), stepViews(who, t.Steps)
 	v.Open, v.Ended = visibleExceptions(who, t.Open), visibleExceptions(who, t.Ended)
 	if !own && len(v.Lines) == 0 && len(v.Open) == 0 && len(v.Steps) == 0 {
