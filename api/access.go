@@ -83,10 +83,15 @@ func (a *API) login(ctx context.Context, credentials string, now bool) (ledger.P
 		return a.ledger().Person(ctx, l.name)
 	}
 	l.name = ""
+	address := addressIn(ctx)
+	if err := a.addresses.attempt(address, a.cfg.Clock()); err != nil {
+		return ledger.Principal{}, err
+	}
 	p, err := a.ledger().Login(ctx, name, password)
 	if err != nil {
 		return p, err
 	}
+	a.addresses.succeeded(address)
 	l.name, l.until = name, a.cfg.Clock().Add(loginCache)
 	return p, nil
 }
