@@ -36,7 +36,7 @@ func (a *API) authenticate(ctx context.Context, authorization string) (ledger.Pr
 	case strings.EqualFold(scheme, "Bearer"):
 		return a.ledger().Authenticate(ctx, strings.TrimSpace(credentials))
 	case strings.EqualFold(scheme, "Basic"):
-		return a.login(ctx, strings.TrimSpace(credentials))
+		return a.login(ctx, strings.TrimSpace(credentials), false)
 	default:
 		return ledger.Principal{}, fault.New("api", fault.Unauthenticated, "authorization", "")
 	}
@@ -57,7 +57,8 @@ type logins struct {
 }
 
 // login is one verification. Its lock is held while the password is hashed, so
-// that many requests that come at once hash it once.
+// that many requests that come at once hash it once, and do not count as many
+// attempts that have not succeeded yet.
 type login struct {
 	mu    sync.Mutex
 	name  string
@@ -68,7 +69,9 @@ type login struct {
 // for each.
 const maxLogins = 10_000
 
-func (a *API) login(ctx context.Context, credentials string) (ledger.Principal, error) {
+// login is the person with these credentials: verified now, or within the time for which
+// they are remembered.
+func (a *API) login(ctx context.Context, credentials string, now bool) (ledger.Principal, error) {
 	name, password, err := basic(credentials)
 	if err != nil {
 		return ledger.Principal{}, err
@@ -76,14 +79,19 @@ func (a *API) login(ctx context.Context, credentials string) (ledger.Principal, 
 	l := a.logins.find(sha256.Sum256([]byte(credentials)), a.cfg.Clock())
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.name != "" && a.cfg.Clock().Before(l.until) {
+	if !now && l.name != "" && a.cfg.Clock().Before(l.until) {
 		return a.ledger().Person(ctx, l.name)
 	}
 	l.name = ""
+	address := addressIn(ctx)
+	if err := a.addresses.attempt(address, a.cfg.Clock()); err != nil {
+		return ledger.Principal{}, err
+	}
 	p, err := a.ledger().Login(ctx, name, password)
 	if err != nil {
 		return p, err
 	}
+	a.addresses.succeeded(address)
 	l.name, l.until = name, a.cfg.Clock().Add(loginCache)
 	return p, nil
 }
@@ -105,11 +113,7 @@ func (a *API) signs(ctx context.Context, who caller, in *Asker) error {
 	if who.Kind != ledger.PersonKind || !strings.EqualFold(scheme, "Basic") {
 		return forbidden("a person signs this, with name and password; a key of a system never does")
 	}
-	name, password, err := basic(strings.TrimSpace(credentials))
-	if err != nil {
-		return err
-	}
-	_, err = a.ledger().Login(ctx, name, password)
+	_, err := a.login(ctx, strings.TrimSpace(credentials), true)
 	return err
 }
 
@@ -238,6 +242,19 @@ func (s scope) within(c ledger.Cursor, plants []string) ledger.Cursor {
 		}
 	}
 	return part
+}
+
+// sameOrigin refuses what the page of another site has a browser do: the browser may
+// remember the password of a person who has opened a route of the hub in it.
+func (a *API) sameOrigin(next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if protection.Check(r) != nil {
+			a.refuse(w, r, forbidden("a page of another site asks for this"))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // onLoopback tells whether a request comes from the machine itself.

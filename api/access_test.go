@@ -276,3 +276,85 @@ func TestWhoDecidesAboutACommandIsKnown(t *testing.T) {
 		}
 	}
 }
+
+// A browser that remembers a password sends it along with what any page asks for: a form, or
+// a body without a type, is sent without asking the hub first.
+func TestAPageOfAnotherSiteDoesNothingHere(t *testing.T) {
+	h, _ := filled(t)
+	id := h.get("graz.operator", "/v1/held").at("held/0/message")
+	for name, test := range map[string]struct {
+		header map[string]string
+		status int
+	}{
+		"another site":             {map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, 403},
+		"another site, old":        {map[string]string{"Origin": "https://evil.example"}, 403},
+		"another port of the host": {map[string]string{"Sec-Fetch-Site": "same-site"}, 403},
+		"a page of the hub":        {map[string]string{"Origin": h.url, "Sec-Fetch-Site": "same-origin"}, 200},
+		"a program":                {nil, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for path, body := range map[string]string{"/v1/exceptions/" + id + "/comment": `{"text":"seen"}`, "/v1/held/" + id + "/retry": ""} {
+				if r := h.do(h.request("graz.operator", http.MethodPost, path, test.header, body)); r.status != test.status {
+					t.Errorf("%s: %d %s", path, r.status, r.text)
+				}
+			}
+			if r := h.do(h.request("graz.operator", http.MethodGet, "/v1/held", test.header, "")); r.status != 200 {
+				t.Errorf("reading: %d", r.status)
+			}
+		})
+	}
+}
+
+// The versions of a message may be of several plants: what is of one of them is not shown,
+// nor taken in, by way of another.
+func TestAVersionOfAnotherPlantIsAsHiddenAsAMessageOfIt(t *testing.T) {
+	h, _ := filled(t)
+	first := h.post("graz-mes", "/v1/events", structuredType, produced("graz-mes", "moves", "KGM", "kilo")).at("message")
+	second := h.post("graz-mes", "/v1/events", structuredType, produced("graz-mes", "moves", "KGM", "kilo", `"plant":"graz"`, `"plant":"linz"`)).at("message")
+	if first == "" || second != first+".2" {
+		t.Fatalf("%q %q", first, second)
+	}
+	due := h.flow.Ledger().Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	for act, body := range map[string]string{"comment": `{"text":"of linz"}`, "correct": `{"what":"of linz","due":"` + due + `"}`} {
+		if r := h.act("linz.operator", second, act, body); r.status != http.StatusOK {
+			t.Fatalf("%s: %d %s", act, r.status, r.text)
+		}
+	}
+	for _, path := range []string{"/v1/messages/" + first, "/v1/exceptions/" + first, "/v1/trace?name=" + first} {
+		if r := h.get("graz.operator", path); r.status != http.StatusOK || strings.Contains(r.text, "linz") {
+			t.Errorf("%s: %d %s", path, r.status, r.text)
+		}
+		if r := h.get("graz-mes", path); r.status != http.StatusOK || !strings.Contains(r.text, "linz") {
+			t.Errorf("%s by the system that sent both: %d %s", path, r.status, r.text)
+		}
+	}
+	if r := h.post("graz.operator", "/v1/held/"+first+"/retry", jsonType, ""); r.status != http.StatusNotFound {
+		t.Errorf("taken in by way of the first: %d %s", r.status, r.text)
+	}
+	if r := h.post("linz.operator", "/v1/held/"+second+"/retry", jsonType, ""); r.status != http.StatusOK {
+		t.Errorf("taken in where it is: %d %s", r.status, r.text)
+	}
+}
+
+// An exception of one's own about an object does not show what others have made of the object.
+func TestAnExceptionAboutAnObjectShowsNotItsState(t *testing.T) {
+	h, _ := filled(t)
+	decided := func(id, what, plant, because string) reply {
+		return h.post("qms", "/v1/events", structuredType, `{"specversion":"1.0","id":"`+id+`","source":"qms","type":"lot.`+what+`","plant":"`+plant+`","time":"2026-03-02T09:00:00+01:00",`+
+			`"data":{"lot":"lot/M-100/linz"`+because+`}}`)
+	}
+	if r := decided("1", "rejected", "linz", `,"reason":"specification"`); r.at("outcome") != "recorded" {
+		t.Fatalf("rejected: %s", r.text)
+	}
+	if r := decided("2", "released", "graz", ""); r.at("exception/reason") != "transition_invalid" {
+		t.Fatalf("released: %s", r.text)
+	}
+	for _, path := range []string{"/v1/trace?name=lot/M-100/linz", "/v1/objects?ref=lot/M-100/linz"} {
+		if r := h.get("graz.viewer", path); r.status != http.StatusOK || !strings.Contains(r.text, "transition_invalid") || strings.Contains(r.text, `"state":{`) {
+			t.Errorf("%s: %d %s", path, r.status, r.text)
+		}
+		if r := h.get("viewer", path); !strings.Contains(r.text, `"state":{`) {
+			t.Errorf("%s by who sees all plants: %d %s", path, r.status, r.text)
+		}
+	}
+}

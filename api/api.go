@@ -84,7 +84,8 @@ type API struct {
 	tally     tally
 	heartbeat time.Duration
 
-	logins logins
+	logins    logins
+	addresses addresses
 
 	mu       sync.Mutex
 	limiters map[string]*rate.Limiter // by principal
@@ -101,7 +102,7 @@ func New(cfg Config) (*API, error) {
 	}
 	a := &API{
 		cfg: cfg, flow: cfg.Flow, mux: http.NewServeMux(), heartbeat: heartbeat,
-		logins: logins{verified: map[credentialHash]*login{}}, limiters: map[string]*rate.Limiter{}, stopping: make(chan struct{}),
+		logins: logins{verified: map[credentialHash]*login{}}, addresses: addresses{failed: map[string]attemptsFrom{}}, limiters: map[string]*rate.Limiter{}, stopping: make(chan struct{}),
 	}
 	a.stop = sync.OnceFunc(func() { close(a.stopping) })
 	if a.metrics, err = newMetrics(cfg.Metrics, a.flow, cfg.Log); err != nil {
@@ -109,7 +110,7 @@ func New(cfg Config) (*API, error) {
 	}
 	a.huma = humago.New(a.mux, description(cfg.Version))
 	a.routes()
-	a.handler = a.observed(a.mux)
+	a.handler = a.observed(a.sameOrigin(a.mux))
 	return a, nil
 }
 

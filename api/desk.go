@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -355,7 +356,9 @@ func (a *API) wholeCase(ctx context.Context, who caller, x *ledger.DeskException
 		return v, err
 	}
 	for i := range acts {
-		v.History = append(v.History, actView(&acts[i]))
+		if who.scope.seesMessage(x.System, cmp.Or(acts[i].Plant, x.Plant)) { // a version of another plant has others
+			v.History = append(v.History, actView(&acts[i]))
+		}
 	}
 	if x.State == ledger.DeskOpen {
 		moments, err := a.ledger().MomentsOf(ctx, x.Key(), x.Version())
@@ -387,7 +390,7 @@ func (a *API) wholeCase(ctx context.Context, who caller, x *ledger.DeskException
 		}
 	}
 	v.Received = &received
-	if err := a.addEdits(ctx, message, &v); err != nil {
+	if err := a.addEdits(ctx, who, message, &v); err != nil {
 		return v, err
 	}
 	if x.Message != "" && x.State == ledger.DeskOpen && (raw || m.Name != event.CloudEventMessage) { // what is sent as an event is the raw content itself

@@ -500,7 +500,7 @@ func (a *API) endCorrection(ctx context.Context, who caller, in *endCorrectionIn
 }
 
 // addEdits adds to an exception what was edited of its message, and asked of its source.
-func (a *API) addEdits(ctx context.Context, message string, v *CaseView) error {
+func (a *API) addEdits(ctx context.Context, who caller, message string, v *CaseView) error {
 	key, _, err := event.ParseStatementID(message)
 	if err != nil {
 		return err
@@ -510,11 +510,15 @@ func (a *API) addEdits(ctx context.Context, message string, v *CaseView) error {
 		return err
 	}
 	for i := range edits {
-		v.Edits = append(v.Edits, editView(&edits[i]))
+		if e := &edits[i]; who.scope.seesMessage(e.System, e.Plant) {
+			v.Edits = append(v.Edits, editView(e))
+		}
 	}
 	corrections, err := a.ledger().CorrectionsOf(ctx, key)
 	for i := range corrections {
-		v.Corrections = append(v.Corrections, a.correctionView(&corrections[i]))
+		if c := &corrections[i]; who.scope.seesMessage(c.System, c.Plant) {
+			v.Corrections = append(v.Corrections, a.correctionView(c))
+		}
 	}
 	return err
 }

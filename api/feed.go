@@ -97,35 +97,54 @@ type stream struct {
 	api           *API
 	authorization string
 	after         ledger.Cursor
+	plants        []string // that were asked for
 	filter        ledger.FeedFilter
 	w             http.ResponseWriter
 	control       *http.ResponseController
 }
 
 func (a *API) openStream(r *http.Request) (*stream, error) {
-	s := &stream{api: a, authorization: r.Header.Get("Authorization")}
+	query := r.URL.Query()
+	s := &stream{api: a, authorization: r.Header.Get("Authorization"), plants: Several(query.Get("plant")).list()}
 	p, err := a.principal(r.Context(), s.authorization)
 	if err != nil {
 		return nil, err
 	}
-	scope, err := a.scopeOf(p)
-	if err != nil {
+	s.filter = ledger.FeedFilter{Types: Several(query.Get("type")).list(), Limit: 500}
+	if err := s.narrow(p); err != nil {
 		return nil, err
 	}
 	if err := onlyParameters(r, "after", "plant", "type"); err != nil {
 		return nil, err
 	}
-	query := r.URL.Query()
 	from := query.Get("after")
 	if last := r.Header.Get("Last-Event-ID"); last != "" {
 		from = last
 	}
-	if s.after, err = ledger.ParseCursor(from); err != nil {
-		return nil, err
-	}
-	plants, err := scope.narrow(Several(query.Get("plant")).list())
-	s.filter = ledger.FeedFilter{Plants: plants, Types: Several(query.Get("type")).list(), Limit: 500}
+	s.after, err = ledger.ParseCursor(from)
 	return s, err
+}
+
+// narrow limits the stream to what its reader may see of what was asked for.
+func (s *stream) narrow(p ledger.Principal) error {
+	scope, err := s.api.scopeOf(p)
+	if err == nil {
+		s.filter.Plants, err = scope.narrow(s.plants)
+	}
+	return err
+}
+
+// ended tells why the stream may not go on: its key has ended, or what it shows is no
+// longer its reader's to see. What else the reader may see now counts from here.
+func (s *stream) ended(ctx context.Context) (why string) {
+	p, err := s.api.authenticate(ctx, s.authorization)
+	if err != nil {
+		return "the key is no longer valid"
+	}
+	if s.narrow(p) != nil {
+		return "the caller no longer sees what was asked for"
+	}
+	return ""
 }
 
 // follow sends events until the client goes, the server stops or the key ends.
@@ -147,8 +166,8 @@ func (s *stream) follow(ctx context.Context) {
 		}
 		s.after = next
 		if !a.cfg.Clock().Before(beat) {
-			if _, err := a.authenticate(ctx, s.authorization); err != nil {
-				s.comment("the key is no longer valid")
+			if why := s.ended(ctx); why != "" {
+				s.comment(why)
 				s.flush()
 				return
 			}
@@ -254,7 +273,7 @@ func (a *API) acknowledge(ctx context.Context, who caller, in *acknowledgeIn) (A
 		return Acknowledged{}, err
 	}
 	for plant, position := range c {
-		if !who.scope.sees(plant) || position < 0 || position > head[plant] {
+		if last := head[plant]; !who.scope.sees(plant) || last == 0 || position > last {
 			return Acknowledged{}, invalid("cursor", "it is not a cursor that the feed gave to this caller")
 		}
 	}

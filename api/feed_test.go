@@ -2,11 +2,15 @@ package api
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gapless/gapless/ledger"
 )
 
 func TestTheFeedIsReadPageByPageFromACursor(t *testing.T) {
@@ -182,5 +186,65 @@ func TestEveryPrincipalHasConsumersOfItsOwn(t *testing.T) {
 	}
 	if r := h.get("qms", path); r.at("cursor") != "" {
 		t.Errorf("another principal's: %s", r.text)
+	}
+}
+
+// A position far below the first would have the whole range up to it looked through.
+func TestACursorBelowTheFirstPositionIsRefused(t *testing.T) {
+	h := newHub(t, Config{})
+	h.record("graz-mes", "1")
+	below := ledger.Cursor{"graz": math.MinInt64}.String()
+	for _, path := range []string{"/v1/feed?after=" + below, streamRoute + "?after=" + below} {
+		ctx, stop := context.WithTimeout(t.Context(), 5*time.Second)
+		defer stop()
+		response, err := http.DefaultClient.Do(h.request("erp", http.MethodGet, path, nil, "").WithContext(ctx))
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if _ = response.Body.Close(); response.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %d", path, response.StatusCode)
+		}
+	}
+}
+
+// A stream shows what its reader may see now, not what the reader might see when it began.
+func TestAStreamShowsAPlantNoLongerThanItsReaderMaySeeIt(t *testing.T) {
+	h := newHub(t, Config{})
+	h.api.heartbeat = 10 * time.Millisecond
+	grant := func(plants ...string) {
+		t.Helper()
+		var grants []ledger.Grant
+		for _, plant := range plants {
+			grants = append(grants, ledger.Grant{Role: ledger.Viewer, Plant: plant})
+		}
+		if err := h.flow.Ledger().SetGrants(t.Context(), "test", "graz.viewer", grants); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.person("graz.viewer")
+	grant("graz", "linz")
+	all, asked := h.follow(t, "graz.viewer", streamRoute, nil), h.follow(t, "graz.viewer", streamRoute+"?plant=linz", nil)
+	for _, f := range []follower{all, asked} {
+		if _, _, comment := f.next(); comment != "still here" {
+			t.Fatalf("%q", comment)
+		}
+	}
+	// talks are what a stream says beside that it is still there, for so many beats.
+	talks := func(f follower) (event map[string]any, comment string) {
+		comment = "still here"
+		for beat := 0; beat < 100 && comment == "still here"; beat++ {
+			_, event, comment = f.next()
+		}
+		return event, comment
+	}
+	grant("graz")
+	if _, comment := talks(asked); comment != "the caller no longer sees what was asked for" {
+		t.Errorf("a stream of the plant alone: %q", comment)
+	}
+	talks(all) // until it has heard of it
+	h.record("linz-mes", "1")
+	h.record("graz-mes", "2")
+	if event, comment := talks(all); event["plant"] != "graz" {
+		t.Errorf("a stream of all plants: %v %s", event, comment)
 	}
 }

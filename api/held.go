@@ -89,17 +89,16 @@ type retryIn struct {
 // retry takes a held message in again, for a person who may resume.
 func (a *API) retry(ctx context.Context, who caller, in *retryIn) (Answer, error) {
 	m, err := a.visibleMessage(ctx, who, in.Message)
+	if err == nil && m.Newest != m.Version { // that is taken in, and may be of another plant
+		m, err = a.visibleMessage(ctx, who, event.StatementID(m.Key(), m.Newest))
+	}
 	if err != nil {
 		return Answer{}, err
 	}
 	if err := who.Need(ledger.Resume, m.Plant); err != nil {
 		return Answer{}, err
 	}
-	key, _, err := event.ParseStatementID(in.Message)
-	if err != nil {
-		return Answer{}, err
-	}
-	answer, err := a.flow.Retry(ctx, key)
+	answer, err := a.flow.Retry(ctx, m.Key())
 	if err != nil {
 		return Answer{}, err
 	}

@@ -86,6 +86,7 @@ func (a *API) ready(ctx context.Context) error {
 func (a *API) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := a.cfg.Clock()
+		r = withAddress(r)
 		o := &observer{ResponseWriter: w}
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")

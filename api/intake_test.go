@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/xuri/excelize/v2"
 )
@@ -295,6 +296,12 @@ func TestBadNativeInputIsAnsweredToo(t *testing.T) {
 	if r.status != 202 || r.at("answers/0/exception/reason") != "identifier_unknown" || r.at("answers/1/outcome") != "recorded" || r.at("summary/reasons/identifier_unknown") != "1" {
 		t.Errorf("a row with an unknown material: %d %s", r.status, r.text)
 	}
+	header, rows, _ := strings.Cut(sheet, "\n")
+	long := strings.Replace(rows, ";pcs", ";"+strings.Repeat("x", 70_000), 1)
+	r = h.post("graz-mes", path, "text/csv", header+"\n"+long)
+	if r.status != 207 || r.at("answers/0/refused/reason") != "limit_exceeded" || r.at("answers/1/outcome") == "" {
+		t.Errorf("a row with a text that is too long, and the rows behind it: %d %s", r.status, r.text)
+	}
 }
 
 func TestAStreamOfAnswersIsOneLineForEachRecordAndASummary(t *testing.T) {
@@ -353,5 +360,17 @@ func TestWhatIsTriedIsNotKept(t *testing.T) {
 	}
 	if n := h.get("viewer", "/v1/account").at("messages"); n != "0" {
 		t.Errorf("%s messages are kept", n)
+	}
+}
+
+// A name as long as headers may be must cost no more than its length.
+func TestALongNameOfAFileIsCutInNoTime(t *testing.T) {
+	began := time.Now()
+	got := channel(strings.Repeat("ä", 30_000) + ".csv")
+	if want := "file:" + strings.Repeat("ä", 98) + ".csv"; got != want {
+		t.Errorf("%q", got)
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("it took %s", took)
 	}
 }

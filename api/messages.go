@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/gapless/gapless/flow"
 	"github.com/gapless/gapless/ledger"
@@ -56,8 +57,9 @@ func channel(file string) string {
 		}
 		return r
 	}, path.Base(strings.ReplaceAll(file, `\`, "/")))
-	for len(file) > 200 {
-		file = string([]rune(file)[1:]) // the end of a name tells more than its beginning
+	for len(file) > 200 { // the end of a name tells more than its beginning
+		_, first := utf8.DecodeRuneInString(file)
+		file = file[first:]
 	}
 	if file == "" || file == "." || file == "/" {
 		return "http"

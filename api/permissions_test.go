@@ -126,3 +126,19 @@ func TestASignatureIsMadeByAPersonNow(t *testing.T) {
 		t.Errorf("it was waived; %v", err)
 	}
 }
+
+// Each signature is an attempt at the password until it has succeeded: those that are made at
+// once by one person must not lock the account.
+func TestManySignaturesAtOnceAreNotTooManyAttempts(t *testing.T) {
+	h, _ := filled(t)
+	id := h.get("graz.operator", "/v1/exceptions/search?reason=unit_unknown").at("exceptions/0/message")
+	answers := make(chan reply, 12)
+	for range cap(answers) {
+		go func() { answers <- h.act("graz.operator", id, "waive", `{"why":""}`) }()
+	}
+	for range cap(answers) {
+		if r := <-answers; r.status != http.StatusBadRequest {
+			t.Errorf("%d %s", r.status, r.text)
+		}
+	}
+}

@@ -54,9 +54,7 @@ func (a *API) getMessage(ctx context.Context, who caller, in *messageIn) (Messag
 	if err != nil {
 		return v, err
 	}
-	for _, x := range exceptions {
-		v.Exceptions = append(v.Exceptions, exceptionView(&x))
-	}
+	v.Exceptions = visibleExceptions(who, exceptions) // a version of another plant has others
 	events, err := a.ledger().EventsOfMessage(ctx, m.Key())
 	for _, e := range events {
 		v.Events = append(v.Events, e.ID())
@@ -141,6 +139,9 @@ func (a *API) traceView(ctx context.Context, who caller, t *report.Trace) (Trace
 			}
 			v.Lines = append(v.Lines, line)
 		}
+	}
+	if len(v.Lines) == 0 && !who.scope.all { // nothing that the caller may see has made it what it is
+		v.State, v.More = nil, false
 	}
 	v.Followed, v.Steps = transactionViews(who, t.Followed), stepViews(who, t.Steps)
 	v.Open, v.Ended = visibleExceptions(who, t.Open), visibleExceptions(who, t.Ended)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
@@ -207,12 +208,22 @@ func required(field, value string) error {
 	return nil
 }
 
-// onlyParameters refuses query parameters that a route does not know: one that is
-// misspelt would silently not filter.
+// onlyParameters refuses query parameters that a route does not know, and what cannot be
+// read: one that is misspelt would silently not filter.
 func onlyParameters(r *http.Request, known ...string) error {
-	for name := range r.URL.Query() {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	switch {
+	case err != nil:
+		return invalid("", "the query cannot be read: %v", err)
+	case !isText(r.URL.Path):
+		return invalid("", "the path is no text")
+	}
+	for name, values := range query {
 		if !slices.Contains(known, name) {
 			return invalid(name, "the route has no parameter %.60q; it has %s", name, cmp.Or(strings.Join(known, ", "), "none"))
+		}
+		if !isText(strings.Join(values, "")) {
+			return invalid(name, "%.60q is no text", values)
 		}
 	}
 	return nil

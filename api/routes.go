@@ -49,6 +49,8 @@ func description(version string) huma.Config {
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", "" // served here, where they cost nothing
 	c.CreateHooks = nil                                   // no $schema in answers
 	c.Transformers = []huma.Transformer{ourProblems}
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: readBody}
+	c.Formats = map[string]huma.Format{jsonType: format, "json": format}
 	return c
 }
 

@@ -60,11 +60,17 @@ var people = map[string][]ledger.Grant{
 // newHub starts a hub with a key for each system. People are made by hub.person.
 func newHub(t testing.TB, cfg Config) *hub {
 	t.Helper()
+	return newHubOn(t, filepath.Join(t.TempDir(), "gapless.db"), cfg)
+}
+
+// newHubOn is newHub over a database.
+func newHubOn(t testing.TB, database string, cfg Config) *hub {
+	t.Helper()
 	cat, err := twoPlants()
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := flow.Open(t.Context(), flow.Config{Catalog: cat, Ledger: ledger.Config{Database: filepath.Join(t.TempDir(), "gapless.db"), DiskReserve: 1}})
+	f, err := flow.Open(t.Context(), flow.Config{Catalog: cat, Ledger: ledger.Config{Database: database, DiskReserve: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,7 +73,7 @@ func (f *Flow) Take(ctx context.Context, d Delivery) iter.Seq2[Answer, error] {
 			if !f.flush(ctx, &batch, yield) {
 				return
 			}
-			if refused != nil && (!yield(Answer{Record: numberOf(record, err), Refused: refused}, nil) || refused.Reason == fault.LimitExceeded) {
+			if refused != nil && !yield(Answer{Record: numberOf(record, err), Refused: refused}, nil) {
 				return
 			}
 		}

@@ -72,7 +72,7 @@ type Limits struct {
 	Depth    int   // of nested JSON values or XML elements, 64
 	Records  int   // in the message, 1,000,000
 	Cell     int   // bytes of one text or number, 64 KiB
-	Unzipped int64 // bytes read from within an XLSX file, 256 MiB
+	Unzipped int64 // bytes read from within an XLSX file, and bytes in the records of a table: a text of a cell or the name of a column stands in many; 256 MiB
 }
 
 // maxColumns is how wide a table may be: what a spreadsheet can hold.

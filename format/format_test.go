@@ -3,6 +3,7 @@ package format_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"strings"
 	"testing"
@@ -216,7 +217,20 @@ func TestLimitsAreErrorsOfTheirOwn(t *testing.T) {
 		{name: "columns", spec: format.Spec{Kind: format.CSV}, body: strings.Repeat(",", 16_384), limit: true, want: "a row has 16385 columns, 16384 are allowed: send a table"},
 		{name: "what is unzipped", spec: format.Spec{Kind: format.XLSX}, body: workbookOf(t, sheetXML(strings.Repeat(" ", 100_000))), limits: format.Limits{Unzipped: 50_000}, limit: true, want: "the unzipped workbook has more than the 50000 bytes allowed: send fewer rows in each file"},
 		{name: "empty shared texts", spec: format.Spec{Kind: format.XLSX}, body: workbookOf(t, sheetXML(""), strings.Repeat("<si/>", 10_000)), limits: format.Limits{Unzipped: 100_000}, limit: true, want: "the unzipped workbook has more than the 100000 bytes allowed: send fewer rows in each file"},
+		// What is small in the file and large in the records: a few kilobytes must not become gigabytes.
+		{name: "a shared text in many cells", spec: format.Spec{Kind: format.XLSX}, body: workbookOf(t, sheetXML(headerRow+sharedRows(50)), "<si><t>"+strings.Repeat("x", 1000)+"</t></si>"), limits: format.Limits{Unzipped: 30_000}, limit: true, records: 14, want: "the table has more than the 30000 bytes of names and texts in its records allowed: send fewer rows in each file"},
+		{name: "a shared text in many names", spec: format.Spec{Kind: format.XLSX, HeaderRow: 2}, body: workbookOf(t, sheetXML(sharedRows(2)), "<si><t>"+strings.Repeat("x", 5_000)+"</t></si>"), limits: format.Limits{Unzipped: 9_000}, limit: true, want: "the table has more than the 9000 bytes of names and texts in its records allowed: send fewer rows in each file"},
+		{name: "a long name in many rows", spec: format.Spec{Kind: format.CSV}, body: strings.Repeat("x", 1000) + strings.Repeat("\n1", 50), limits: format.Limits{Unzipped: 10_500}, limit: true, records: 9, want: "the table has more than the 10500 bytes of names and texts in its records allowed: send fewer rows in each file"},
 	})
+}
+
+// sharedRows are rows 2 to n of two cells that both hold the first shared text.
+func sharedRows(n int) string {
+	var b strings.Builder
+	for i := 2; i <= n; i++ {
+		fmt.Fprintf(&b, `<row r="%d"><c r="A%d" t="s"><v>0</v></c><c r="B%d" t="s"><v>0</v></c></row>`, i, i, i)
+	}
+	return b.String()
 }
 
 func TestAZeroLimitIsTheDefault(t *testing.T) {

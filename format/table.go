@@ -30,10 +30,11 @@ type table struct {
 	columns columns
 	names   []string // of the columns; nil until the header row was read
 	count   int      // of rows below the header
+	left    int64    // bytes of names and texts that records may still hold
 }
 
 func newTable(spec Spec, limits Limits) *table {
-	return &table{spec: spec, limits: limits, columns: newColumns(spec)}
+	return &table{spec: spec, limits: limits, columns: newColumns(spec), left: limits.Unzipped}
 }
 
 // split yields a record for each row below the header. It returns what ends
@@ -58,11 +59,18 @@ func (t *table) split(rows iter.Seq2[row, *Error], yield func(Record, error) boo
 		if !t.row(r, fault, yield) {
 			return nil
 		}
+		if t.left < 0 {
+			return t.tooMuch()
+		}
 	}
 	if t.names == nil {
 		return t.noHeader()
 	}
 	return nil
+}
+
+func (t *table) tooMuch() *Error {
+	return exceeds("the table", -1, t.limits.Unzipped, "bytes of names and texts in its records", "send fewer rows in each file")
 }
 
 func (t *table) noHeader() *Error {
@@ -78,7 +86,7 @@ func (t *table) row(r row, fault *Error, yield func(Record, error) bool) bool {
 	if fault != nil {
 		return yield(Record{}, fault.at(r.number))
 	}
-	if value == nil {
+	if value == nil || t.left < 0 {
 		return true
 	}
 	return yield(Record{Number: r.number, Value: value}, nil)
@@ -104,6 +112,9 @@ func (t *table) header(r row, fault *Error) *Error {
 			names = append(names, "")
 		}
 		names[c.column] = text
+		if t.left -= int64(len(text)); t.left < 0 {
+			return t.tooMuch()
+		}
 	}
 	t.names = names
 	return t.checkNames()
@@ -112,15 +123,14 @@ func (t *table) header(r row, fault *Error) *Error {
 // checkNames tells every fault of the header at once.
 func (t *table) checkNames() *Error {
 	var missing, double []string
-	seen := map[string]bool{}
+	times := map[string]int{}
 	for _, name := range t.names {
-		if seen[name] && name != "" && !slices.Contains(double, name) {
+		if times[name]++; times[name] == 2 && name != "" {
 			double = append(double, name)
 		}
-		seen[name] = true
 	}
 	for _, name := range t.spec.Columns {
-		if !seen[name] {
+		if times[name] == 0 {
 			missing = append(missing, name)
 		}
 	}
@@ -174,6 +184,9 @@ func (t *table) record(r row) (map[string]any, *Error) {
 			return nil, fault.in(name)
 		}
 		value[name] = text
+		if t.left -= int64(len(name) + len(text)); t.left < 0 {
+			break
+		}
 	}
 	switch {
 	case len(value) > 0 && r.width >= 0 && r.width != len(t.names):

@@ -54,7 +54,7 @@ func ParseCause(text string) (Cause, error) {
 	parts := strings.Split(text, "/")
 	for i, part := range parts {
 		decoded, err := url.PathUnescape(part)
-		if err != nil || decoded == "" {
+		if err != nil || decoded == "" || !event.Printable(decoded) {
 			parts = nil
 			break
 		}

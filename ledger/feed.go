@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,6 +26,8 @@ func (c Cursor) String() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
+var errNoPosition = errors.New("positions begin with 1")
+
 // ParseCursor reads the text of a cursor; the empty text is the beginning.
 func ParseCursor(s string) (Cursor, error) {
 	c := Cursor{}
@@ -34,6 +37,11 @@ func ParseCursor(s string) (Cursor, error) {
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	if err == nil {
 		err = json.Unmarshal(b, (*map[string]int64)(&c))
+	}
+	for _, position := range c {
+		if position < 0 { // a feed would be looked through from there
+			err = errNoPosition
+		}
 	}
 	if err != nil {
 		return nil, fault.New("ledger.ParseCursor", fault.InvalidRequest, "cursor", "%.60q is no cursor of this hub; leave it out to read from the beginning", s)

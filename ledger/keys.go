@@ -148,6 +148,9 @@ func checkName(field, text string) error {
 // base32Text writes random bytes with small letters and digits 2 to 7.
 var base32Text = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
+// keyID is the form of the ids of keys.
+var keyID = regexp.MustCompile(`^[a-z2-7]{1,32}$`)
+
 func randomText(bytes int) string {
 	b := make([]byte, bytes)
 	_, _ = rand.Read(b) // never fails: it ends the process instead
@@ -219,7 +222,7 @@ func (l *Ledger) Keys(ctx context.Context) ([]KeyInfo, error) {
 // same Unauthenticated, so that it tells nobody which keys exist.
 func (l *Ledger) Authenticate(ctx context.Context, key string) (Principal, error) {
 	part := strings.Split(key, "_")
-	if len(part) != 3 || part[0] != "gpl" || part[1] == "" || part[2] == "" {
+	if len(part) != 3 || part[0] != "gpl" || !keyID.MatchString(part[1]) || part[2] == "" {
 		return Principal{}, unauthenticated("ledger.Authenticate")
 	}
 	known, err := l.key(ctx, part[1])

@@ -45,8 +45,12 @@ type attempts struct {
 
 // Login finds the person with this name and password. Whatever is wrong, the fault
 // is the same Unauthenticated and takes the same time; RateLimited after too many
-// attempts. Attempts are counted per node.
+// attempts. Attempts are counted per node. A name that no account can have is refused at
+// once, and not remembered.
 func (l *Ledger) Login(ctx context.Context, name, password string) (Principal, error) {
+	if checkName("name", name) != nil {
+		return Principal{}, unauthenticated("ledger.Login")
+	}
 	if err := l.access.attempt(name, l.Now()); err != nil {
 		return Principal{}, err
 	}

@@ -158,7 +158,7 @@ func TestTheFeedIsReadInPagesFromACursorOverSeveralPlants(t *testing.T) {
 }
 
 func TestACursorThatIsNoneIsRefused(t *testing.T) {
-	for _, text := range []string{"!", "eyJ9", "bnVsbGw"} {
+	for _, text := range []string{"!", "eyJ9", "bnVsbGw", Cursor{"graz": -1}.String()} {
 		if c, err := ParseCursor(text); !errors.Is(err, fault.InvalidRequest) {
 			t.Errorf("ParseCursor(%q) = %v, %v", text, c, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -45,6 +46,17 @@ func openStore(ctx context.Context, dsn string) (*store, error) {
 	return openSQLite(ctx, strings.TrimPrefix(dsn, "sqlite:"))
 }
 
+// makePrivate makes the file of a new ledger, for its owner alone: SQLite would let everybody
+// on the machine read it, and gives the files beside it the same mode. One that is there
+// stays as it is.
+func makePrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // openSQLite follows the rules of one writer: a single connection that writes,
 // readers apart that cannot, every commit synced, checkpoints made by our own
 // checkpointer so that no committing sender pays for them.
@@ -55,6 +67,9 @@ func openSQLite(ctx context.Context, path string) (*store, error) {
 			v.Add("_pragma", p)
 		}
 		return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: v.Encode()}).String()
+	}
+	if err := makePrivate(path); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	write, err := sql.Open("sqlite", dsn("busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
 		"wal_autocheckpoint(0)", "cache_size(-65536)", "temp_store(MEMORY)", "journal_size_limit(67108864)"))
