@@ -65,8 +65,9 @@ func (c *cli) exit(err error) int {
 	case errors.As(err, &usage):
 		fmt.Fprintf(c.err, "gapless: %v\n", err)
 		return exitUsage
-	case errors.Is(err, context.Canceled):
-		return exitDone
+	case errors.Is(err, context.Canceled): // what goes on until it is ended answers nil
+		fmt.Fprintln(c.err, "gapless: interrupted")
+		return exitFailed
 	}
 	fmt.Fprintf(c.err, "gapless: %v\n", err)
 	if f := fault.Of(err); f != nil {
@@ -83,8 +84,8 @@ func (c *cli) rootCommand() *cobra.Command {
 reports, puts it on record in one vocabulary agreed in a catalog, and accounts
 for every difference.
 
-Start with "gapless demo". Exit codes: 0 done, 1 failed, 2 wrong usage,
-3 done and what it looked at is not in order.`,
+Start with "gapless demo". Exit codes: 0 done, 1 failed or interrupted, 2 wrong
+usage, 3 done and what it looked at is not in order.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -107,6 +108,36 @@ func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
 			return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 		}
 		return nil
+	}
+}
+
+// endedByHand is the error of a command that goes on until it is ended: being ended is
+// none.
+func endedByHand(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// awaited waits for what somebody types or another program writes, which no context
+// interrupts. Given up, the reading ends with the program.
+func awaited[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	ended := make(chan result, 1)
+	go func() {
+		value, err := read()
+		ended <- result{value, err}
+	}()
+	select {
+	case r := <-ended:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
 	}
 }
 

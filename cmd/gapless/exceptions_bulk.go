@@ -134,29 +134,37 @@ func (c *cli) startBulk(ctx context.Context, n *connection, g *groupFlags, what 
 // bulkLook is how often progress is asked for.
 const bulkLook = 200 * time.Millisecond
 
+// awaitBulk reads bulk work; with wait once it does not run any more, and until then it
+// shows how far it is.
+func (c *cli) awaitBulk(ctx context.Context, h *client, route string, wait bool) (b api.BulkView, err error) {
+	look, p := time.NewTicker(bulkLook), c.progress()
+	defer look.Stop()
+	defer p.clear()
+	for {
+		b = api.BulkView{}
+		if err = h.get(ctx, route, values("limit", "1000"), &b); err != nil || !wait || b.State != "running" {
+			return b, err
+		}
+		p.show("%s", bulkText(&b))
+		select {
+		case <-ctx.Done():
+			return b, ctx.Err()
+		case <-look.C:
+		}
+	}
+}
+
 // tellBulk prints bulk work with what became of each member; with wait once it does
 // not run any more.
 func (c *cli) tellBulk(ctx context.Context, h *client, id string, wait bool) error {
 	route := "/v1/bulk/" + url.PathEscape(id)
-	var b api.BulkView
-	if err := h.get(ctx, route, values("limit", "1000"), &b); err != nil {
+	b, err := c.awaitBulk(ctx, h, route, wait)
+	if ctx.Err() != nil && wait {
+		fmt.Fprintf(c.err, "bulk work %s goes on by itself: see `gapless exceptions bulk show %[1]s`\n", id)
+	}
+	if err != nil {
 		return err
 	}
-	look, p := time.NewTicker(bulkLook), c.progress()
-	defer look.Stop()
-	for wait && b.State == "running" {
-		p.show("%s", bulkText(&b))
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-look.C:
-		}
-		b = api.BulkView{}
-		if err := h.get(ctx, route, values("limit", "1000"), &b); err != nil {
-			return err
-		}
-	}
-	p.clear()
 	all := b
 	for page := b; page.Next > 0; all.Results = append(all.Results, page.Results...) {
 		next := page.Next

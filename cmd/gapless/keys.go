@@ -308,7 +308,7 @@ steward delivers for systems and keeps master data; admin keeps keys and account
 			if change {
 				return c.changePerson(cmd, p, name, grants, password)
 			}
-			secret, err := c.password(name)
+			secret, err := c.password(cmd.Context(), name)
 			if err != nil {
 				return err
 			}
@@ -328,7 +328,7 @@ func (c *cli) changePerson(cmd *cobra.Command, p *place, name string, grants []l
 	secret := ""
 	if password {
 		var err error
-		if secret, err = c.password(name); err != nil {
+		if secret, err = c.password(cmd.Context(), name); err != nil {
 			return err
 		}
 	}
@@ -357,10 +357,10 @@ func (c *cli) tellPerson(err error, name string) error {
 }
 
 // password asks for a password twice, or reads one line.
-func (c *cli) password(name string) (string, error) {
+func (c *cli) password(ctx context.Context, name string) (string, error) {
 	terminal, ok := c.in.(*os.File)
 	if !ok || !isTerminal(c.in) {
-		line, err := bufio.NewReader(c.in).ReadString('\n')
+		line, err := awaited(ctx, func() (string, error) { return bufio.NewReader(c.in).ReadString('\n') })
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", fmt.Errorf("read the password: %w", err)
 		}
@@ -368,7 +368,7 @@ func (c *cli) password(name string) (string, error) {
 	}
 	ask := func(prompt string) (string, error) {
 		fmt.Fprint(c.err, prompt)
-		secret, err := term.ReadPassword(int(terminal.Fd()))
+		secret, err := unseen(ctx, int(terminal.Fd()))
 		fmt.Fprintln(c.err)
 		if err != nil {
 			return "", fmt.Errorf("read the password: %w", err)
@@ -387,4 +387,18 @@ func (c *cli) password(name string) (string, error) {
 		return "", usageError{errors.New("the two passwords differ")}
 	}
 	return first, nil
+}
+
+// unseen reads a line that the terminal does not show. Interrupted, it leaves the terminal
+// as it was.
+func unseen(ctx context.Context, terminal int) ([]byte, error) {
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := awaited(ctx, func() ([]byte, error) { return term.ReadPassword(terminal) })
+	if ctx.Err() != nil {
+		err = errors.Join(err, term.Restore(terminal, before))
+	}
+	return secret, err
 }

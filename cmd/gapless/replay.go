@@ -357,6 +357,9 @@ on by itself, also where the hub is stopped meanwhile, and no message has its tu
 			}
 			if wait {
 				if v, err = c.awaitReplay(cmd.Context(), h, args[0], "running"); err != nil {
+					if cmd.Context().Err() != nil {
+						fmt.Fprintf(c.err, "replay %s goes on by itself: see `gapless replay show %[1]s`\n", args[0])
+					}
 					return err
 				}
 			}

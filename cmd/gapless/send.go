@@ -245,7 +245,7 @@ func (s *sender) pack(ctx context.Context, name string) (*shipment, error) {
 			return nil, err
 		}
 	}
-	if p.body, err = s.read(name); err != nil {
+	if p.body, err = s.read(ctx, name); err != nil {
 		return nil, err
 	}
 	if p.contentType == "" {
@@ -263,9 +263,9 @@ func (s *sender) pack(ctx context.Context, name string) (*shipment, error) {
 	return p, nil
 }
 
-func (s *sender) read(name string) ([]byte, error) {
+func (s *sender) read(ctx context.Context, name string) ([]byte, error) {
 	if name == "-" {
-		return io.ReadAll(s.in)
+		return awaited(ctx, func() ([]byte, error) { return io.ReadAll(s.in) })
 	}
 	return os.ReadFile(name)
 }

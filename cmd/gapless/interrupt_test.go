@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gapless/gapless/ledger"
+)
+
+// interrupted runs a command whose context ends, and answers its exit code and what it
+// said on standard error.
+func interrupted(t *testing.T, ctx context.Context, in io.Reader, args ...string) (code int, said string) { //nolint:revive // t goes first in helpers
+	t.Helper()
+	var out, errs strings.Builder
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, args, streams{in: in, out: &out, err: &errs}, func(string) string { return "" })
+	}()
+	select {
+	case code = <-ended:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("%q does not end when it is interrupted", args)
+	}
+	if out.Len() > 0 {
+		t.Errorf("%q printed %q, though it was interrupted", args, out.String())
+	}
+	return code, errs.String()
+}
+
+// TestWhatIsInterruptedIsNotDone: a script that asks whether a ledger is in order must not
+// take an answer that was never given for yes.
+func TestWhatIsInterruptedIsNotDone(t *testing.T) {
+	data := t.TempDir()
+	l, err := ledger.Open(t.Context(), ledger.Config{Database: filepath.Join(data, "gapless.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	ctx, interrupt := context.WithCancel(t.Context())
+	hub := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		interrupt()
+		<-r.Context().Done()
+	}))
+	defer hub.Close()
+	for _, args := range [][]string{
+		{"report", "production", "--hub", hub.URL, "--key", "anna:secret"}, // it interrupts
+		{"exceptions", "--hub", hub.URL, "--key", "anna:secret"},
+		{"verify", "--data", data},
+	} {
+		if code, said := interrupted(t, ctx, strings.NewReader(""), args...); code != exitFailed || said != "gapless: interrupted\n" {
+			t.Errorf("%q: exit code %d, said %q", args, code, said)
+		}
+	}
+}
+
+// TestWhatReadsStandardInputCanBeInterrupted though nobody types anything.
+func TestWhatReadsStandardInputCanBeInterrupted(t *testing.T) {
+	for _, args := range [][]string{
+		{"keys", "person", "anna", "--role", "viewer", "--data", t.TempDir()},
+		{"send", "--as", "graz-mes/shift-report", "--key", "gpl_a_b", "-"},
+		{"catalog", "try", "../../catalog/template", "acme-mes", "shift-report"},
+	} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		in, typed := io.Pipe()
+		time.AfterFunc(100*time.Millisecond, interrupt)
+		code, said := interrupted(t, ctx, in, args...)
+		if code != exitFailed || !strings.Contains(said, "interrupted") {
+			t.Errorf("%q: exit code %d, said %q", args, code, said)
+		}
+		_ = typed.Close()
+	}
+}
+
+// TestBulkWorkThatIsWaitedForGoesOnByItself says so to whoever does not wait for its end.
+func TestBulkWorkThatIsWaitedForGoesOnByItself(t *testing.T) {
+	for _, test := range []struct {
+		args   []string
+		answer string
+		want   string
+	}{
+		{[]string{"exceptions", "bulk", "show", "b1"}, `{"bulk":"b1","state":"running","members":9}`, "bulk work b1 goes on by itself"},
+		{[]string{"replay", "run", "r1"}, `{"replay":"r1","state":"running","members":9}`, "replay r1 goes on by itself"},
+	} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, test.answer)
+			if r.Method == http.MethodGet {
+				interrupt()
+			}
+		}))
+		code, said := interrupted(t, ctx, strings.NewReader(""), append(test.args, "--wait", "--hub", hub.URL, "--key", "anna:secret")...)
+		if code != exitFailed || !strings.Contains(said, test.want) {
+			t.Errorf("%q: exit code %d, said %q", test.args, code, said)
+		}
+		hub.Close()
+	}
+}
