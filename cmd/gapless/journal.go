@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -140,8 +141,11 @@ func (k *journalCheck) file(ctx context.Context, name string, line *progress) er
 	for lines.Scan() {
 		k.Lines++
 		var l journalLine
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil || l.Message == "" {
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
 			return fmt.Errorf("line %d of the journal is none of `gapless send --journal`: %w", k.Lines, err)
+		}
+		if l.Message == "" {
+			return fmt.Errorf("line %d of the journal is none of `gapless send --journal`: it names no message", k.Lines)
 		}
 		k.same(&l)
 		if checked[l.Message] {
@@ -166,9 +170,19 @@ func (k *journalCheck) same(l *journalLine) {
 	k.seen[row] = key
 }
 
+// asked is a message as one of the credentials sees it: a journal may be of several
+// systems, and each sees what it has sent.
+func (k *journalCheck) asked(ctx context.Context, id string) (m api.MessageView, err error) {
+	for _, key := range k.client.keys.all() {
+		if err = k.client.sendAs(ctx, key, http.MethodGet, "/v1/messages/"+url.PathEscape(id), nil, &m); !errors.Is(err, fault.NotFound) {
+			return m, err
+		}
+	}
+	return m, err
+}
+
 func (k *journalCheck) message(ctx context.Context, l *journalLine) error {
-	var m api.MessageView
-	err := k.client.get(ctx, "/v1/messages/"+url.PathEscape(l.Message), nil, &m)
+	m, err := k.asked(ctx, l.Message)
 	switch {
 	case errors.Is(err, fault.NotFound):
 		k.Missing = append(k.Missing, fmt.Sprintf("%s row %d: message %s is not on record", l.File, l.Row, l.Message))

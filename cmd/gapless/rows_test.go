@@ -100,8 +100,8 @@ func TestAKeyFileHoldsKeysOfSystemsAndOneForAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	for system, want := range map[string]string{"graz-mes": "gpl_a_b", "graz-erp": "gpl_c_d", "graz-wms": "anna:correct horse battery staple", "": "anna:correct horse battery staple"} {
-		if got := k.of(system); got != want {
-			t.Errorf("%q speaks with %q, want %q", system, got, want)
+		if got, err := k.of(system); got != want || err != nil {
+			t.Errorf("%q speaks with %q, %v, want %q", system, got, err, want)
 		}
 	}
 	if _, err := parseKeys("one two three"); err == nil {
