@@ -47,6 +47,13 @@ func (g *groupFlags) about(cmd *cobra.Command, args []string, least, most int) (
 	if (exception == "") == (g.group == "") || len(rest) < least || len(rest) > most {
 		return "", nil, usageError{fmt.Errorf("name one exception, or a group with --group: %q; see `%s --help`", cmd.Use, cmd.CommandPath())}
 	}
+	some := cmd.Flags().Changed("first")
+	if g.group == "" && (some || g.wait) {
+		return "", nil, usageError{errors.New("--first and --wait are about a group: give --group, or leave them out")}
+	}
+	if some && g.first < 1 {
+		return "", nil, usageError{fmt.Errorf("--first %d: give how many, or leave it out for all of the group", g.first)}
+	}
 	return exception, rest, nil
 }
 
@@ -161,15 +168,19 @@ func (c *cli) decideAbout(ctx context.Context, n *connection, id, act string, bo
 	if err := h.send(ctx, http.MethodPost, "/v1/exceptions/"+url.PathEscape(id)+"/"+act, body, &x); err != nil {
 		return err
 	}
-	if c.json {
-		return c.printJSON(x)
+	held := act == "resume" && x.State == "open" && x.Step == nil
+	switch {
+	case c.json:
+		err = c.printJSON(x)
+	case held:
+		fmt.Fprintf(c.out, "%s\n  %s\n", standsText(&x), x.Remedy)
+	default:
+		fmt.Fprintln(c.out, standsText(&x))
 	}
-	fmt.Fprintln(c.out, standsText(&x))
-	if act == "resume" && x.State == "open" && x.Step == nil {
-		fmt.Fprintf(c.out, "  %s\n", x.Remedy)
-		return foundError{fmt.Errorf("%s is still held", x.Message)}
+	if err == nil && held {
+		err = foundError{fmt.Errorf("%s is still held", x.Message)}
 	}
-	return nil
+	return err
 }
 
 // standsText is how an exception stands, in one line.
