@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -286,8 +287,18 @@ func posts[T any](ctx context.Context, c *cli, n *connection, route string, body
 	return tells(c, n, func(h *client, answer *T) error { return h.send(ctx, http.MethodPost, route, body, answer) }, show)
 }
 
-// nothing asks for all that there is.
-func nothing() url.Values { return nil }
+// mostListed is how many a list that has no pages shows.
+const mostListed = 1000
+
+// newest asks for as much of such a list as there is.
+func newest() url.Values { return values("limit", strconv.Itoa(mostListed)) }
+
+// tellCut says below such a list that it does not end there.
+func (c *cli) tellCut(listed int) {
+	if listed >= mostListed {
+		fmt.Fprintf(c.out, "\nthese are %s: there may be more\n", count(listed))
+	}
+}
 
 // values are the query parameters that are not empty.
 func values(pairs ...string) url.Values {

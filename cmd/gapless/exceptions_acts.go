@@ -126,7 +126,7 @@ func (c *cli) actCommand(a deskAct) *cobra.Command {
 
 EXCEPTION is the id of its message or the key of its command. With --group it is bulk work,
 on record with what becomes of each member: see "gapless exceptions bulk". It needs the role
-operator or quality at the plant.`,
+operator or quality at the plant. With --wait exit code 3 says that a member failed.`,
 		Example: "  gapless exceptions " + a.name + " " + a.example + "\n  gapless exceptions " + a.name + " " + a.group,
 		Args:    arguments(cobra.MaximumNArgs(most + 1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -220,7 +220,9 @@ anew from the state of now: it goes out again, or it is no longer wanted.
 With --group it is bulk work, on record with what becomes of each member: resume a few with
 --first to test what was put right, then all. It goes on without you, survives a restart, and
 can be paused and cancelled: see "gapless exceptions bulk". It needs the role operator or
-quality at the plant.`,
+quality at the plant.
+
+Exit code 3 says that it is still held; with --group and --wait, that a member is, or failed.`,
 		Example: `  gapless exceptions resume 4be09a6f8d1c...91
   gapless exceptions resume --group graz/erp/command/receive-goods/period_closed --first 3
   gapless exceptions resume --group graz/erp/command/receive-goods/period_closed --wait`,

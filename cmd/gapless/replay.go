@@ -209,7 +209,7 @@ func (c *cli) listReplaysCommand() *cobra.Command {
 		Use: "list", Short: "list replays", Long: "List replays, the newest first.", Example: "  gapless replay list",
 		Args: arguments(cobra.NoArgs),
 	}
-	cmd.RunE = asks(c, &n, "/v1/replays", nothing, func(all *api.ReplayList) {
+	cmd.RunE = asks(c, &n, "/v1/replays", newest, func(all *api.ReplayList) {
 		if len(all.Replays) == 0 {
 			fmt.Fprintln(c.out, "no replay is on record; `gapless replay --plant PLANT` begins one with a dry run")
 			return
@@ -220,6 +220,7 @@ func (c *cli) listReplaysCommand() *cobra.Command {
 			t.add(v.Replay, v.State, count(v.Members), count(v.Left), v.Choice.Plant, v.By, v.Created, v.Why)
 		}
 		t.write(c.out, "")
+		c.tellCut(len(all.Replays))
 	})
 	n.flags(cmd)
 	return cmd

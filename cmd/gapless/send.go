@@ -86,9 +86,12 @@ func (c *cli) tellOutcome(o *outcome, err error) error {
 		return err
 	}
 	o.finish()
-	if c.json {
+	switch {
+	case c.json:
 		err = errors.Join(err, c.printJSON(o))
-	} else {
+	case err == nil && len(o.Files)+len(o.LeftOut) == 0:
+		fmt.Fprintln(c.out, "there was no file to send")
+	default:
 		o.print(c.out)
 	}
 	switch {

@@ -145,9 +145,6 @@ func (o *outcome) finish() {
 
 // print writes the summary for a person.
 func (o *outcome) print(w io.Writer) {
-	if len(o.Files)+len(o.LeftOut) == 0 {
-		fmt.Fprintln(w, "nothing was sent")
-	}
 	if len(o.Files) > 1 {
 		fmt.Fprintf(w, "%d files, %s\n", len(o.Files), &o.Total)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,30 @@ func TestBulkWorkThatIsWaitedForGoesOnByItself(t *testing.T) {
 		code, said := interrupted(t, ctx, strings.NewReader(""), append(test.args, "--wait", "--hub", hub.URL, "--key", "anna:secret")...)
 		if code != exitFailed || !strings.Contains(said, test.want) {
 			t.Errorf("%q: exit code %d, said %q", test.args, code, said)
+		}
+		hub.Close()
+	}
+}
+
+// TestAListThatIsCutSaysSo: lists without pages ask for as much as a hub tells, and say
+// when that may not be all.
+func TestAListThatIsCutSaysSo(t *testing.T) {
+	for list, args := range map[string][]string{
+		"bulk": {"exceptions", "bulk", "list"}, "replays": {"replay", "list"},
+		"edits": {"exceptions", "edits"}, "corrections": {"exceptions", "corrections", "--all"},
+	} {
+		hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			n, err := strconv.Atoi(r.URL.Query().Get("limit"))
+			if err != nil {
+				n = 20 // what a hub lists where nothing is said
+			}
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprintf(w, `{%q: [{}%s]}`, list, strings.Repeat(", {}", n-1))
+		}))
+		var out, errs strings.Builder
+		code := run(t.Context(), append(args, "--hub", hub.URL, "--key", "anna:secret"), streams{strings.NewReader(""), &out, &errs}, func(string) string { return "" })
+		if code != exitDone || !strings.HasSuffix(out.String(), "these are 1,000: there may be more\n") {
+			t.Errorf("%q: exit code %d, ends in %q; %s", args, code, out.String()[max(0, out.Len()-200):], errs.String())
 		}
 		hub.Close()
 	}
