@@ -45,13 +45,33 @@ func run(ctx context.Context, args []string, s streams, getenv func(string) stri
 	if isTerminal(s.out) {
 		c.out = screen{s.out}
 	}
+	out := &output{w: c.out}
+	c.out = out
 	root := c.rootCommand() //nolint:contextcheck // commands take the context from cmd.Context
 	root.SetArgs(args)
 	root.SetIn(s.in)
 	root.SetOut(c.out)
 	root.SetErr(s.err)
 	err := root.ExecuteContext(ctx)
+	if found := (foundError{}); out.err != nil && (err == nil || errors.As(err, &found)) {
+		err = fmt.Errorf("write what there is to tell: %w", out.err)
+	}
 	return c.exit(err)
+}
+
+// output is standard output that remembers whether all of it could be written: what nobody
+// could read was not told.
+type output struct {
+	w   io.Writer
+	err error
+}
+
+// Write writes as long as nothing has failed.
+func (o *output) Write(b []byte) (n int, err error) {
+	if o.err == nil {
+		n, o.err = o.w.Write(b)
+	}
+	return n, o.err
 }
 
 func (c *cli) exit(err error) int {

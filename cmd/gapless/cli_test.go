@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -126,5 +127,26 @@ func TestAListThatIsCutSaysSo(t *testing.T) {
 			t.Errorf("%q: exit code %d, ends in %q; %s", args, code, out.String()[max(0, out.Len()-200):], errs.String())
 		}
 		hub.Close()
+	}
+}
+
+// full is standard output on a disk that is full.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+// TestWhatCouldNotBeToldIsNotDone: a key that is shown once, a verification or figures that
+// went nowhere.
+func TestWhatCouldNotBeToldIsNotDone(t *testing.T) {
+	data := t.TempDir()
+	for _, args := range [][]string{
+		{"keys", "create", "--system", "graz-mes", "--data", data},
+		{"verify", "--data", data}, {"verify", "--data", data, "--json"}, {"version"}, {"--help"},
+	} {
+		var errs strings.Builder
+		code := run(t.Context(), args, streams{strings.NewReader(""), full{}, &errs}, func(string) string { return "" })
+		if code != exitFailed || !strings.Contains(errs.String(), "no space left on device") {
+			t.Errorf("%q: exit code %d, said %q", args, code, errs.String())
+		}
 	}
 }

@@ -150,7 +150,9 @@ func (c *cli) tellKey(system, key, id string, kept *os.File) error {
 	case key == "":
 		fmt.Fprintf(c.out, "key %s of %s is in %s\n", id, system, kept.Name())
 	default:
-		fmt.Fprintln(c.out, key)
+		if _, err := fmt.Fprintln(c.out, key); err != nil {
+			return fmt.Errorf("show the key: %w; revoke it with `gapless keys revoke %s`", err, id)
+		}
 	}
 	return nil
 }
