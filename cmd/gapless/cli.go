@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -124,7 +125,11 @@ usage, 3 done and what it looked at is not in order.`,
 // arguments turns cobra's complaint about arguments into wrong usage.
 func arguments(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
+		err := check(cmd, args)
+		if _, takes, ok := strings.Cut(cmd.Use, " "); err != nil && ok {
+			err = fmt.Errorf("%w: write %s %s", err, cmd.CommandPath(), takes)
+		}
+		if err != nil {
 			return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 		}
 		return nil
