@@ -108,3 +108,12 @@ func TestAKeyFileHoldsKeysOfSystemsAndOneForAll(t *testing.T) {
 		t.Error("a line of three words was taken")
 	}
 }
+
+func TestALineOfProgressDoesNotWrap(t *testing.T) {
+	var written strings.Builder
+	p := &progress{w: &written, live: true, width: func() int { return 20 }}
+	p.show("bulk work of many words, %d left", 1000)
+	if got := written.String(); got != "\r\x1b[Kbulk work of many w" {
+		t.Errorf("wrote %q", got)
+	}
+}
