@@ -84,15 +84,15 @@ func (c *cli) exit(err error) int {
 	case errors.As(err, &found):
 		return exitFound
 	case errors.As(err, &usage):
-		fmt.Fprintf(c.err, "gapless: %v\n", err)
+		fmt.Fprintf(c.err, "gapless: %s\n", printable(err.Error()))
 		return exitUsage
 	case errors.Is(err, context.Canceled): // what goes on until it is ended answers nil
 		fmt.Fprintln(c.err, "gapless: interrupted")
 		return exitFailed
 	}
-	fmt.Fprintf(c.err, "gapless: %v\n", err)
+	fmt.Fprintf(c.err, "gapless: %s\n", printable(err.Error()))
 	if f := fault.Of(err); f != nil {
-		fmt.Fprintf(c.err, "remedy: %s\n", f.Reason.Remedy)
+		fmt.Fprintf(c.err, "remedy: %s\n", printable(f.Reason.Remedy))
 	}
 	return exitFailed
 }

@@ -150,3 +150,17 @@ func TestWhatCouldNotBeToldIsNotDone(t *testing.T) {
 		}
 	}
 }
+
+// TestAnErrorGivesTheTerminalNoOrders though what a hub answers may hold what somebody sent.
+func TestAnErrorGivesTheTerminalNoOrders(t *testing.T) {
+	hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"reason":"of_later","title":"new","detail":"lot \u001b[2J","remedy":"look \u009b1m"}`)
+	}))
+	defer hub.Close()
+	var out, errs strings.Builder
+	code := run(t.Context(), []string{"held", "--hub", hub.URL, "--key", "anna:secret"}, streams{strings.NewReader(""), &out, &errs}, func(string) string { return "" })
+	if want := "gapless: hub: new: lot ?[2J\nremedy: look ?1m\n"; code != exitFailed || errs.String() != want {
+		t.Errorf("exit code %d, said %q, want %q", code, errs.String(), want)
+	}
+}
