@@ -141,7 +141,10 @@ func TestWhatCouldNotBeToldIsNotDone(t *testing.T) {
 	data := t.TempDir()
 	for _, args := range [][]string{
 		{"keys", "create", "--system", "graz-mes", "--data", data},
-		{"verify", "--data", data}, {"verify", "--data", data, "--json"}, {"version"}, {"--help"},
+		{"verify", "--data", data},
+		{"verify", "--data", data, "--json"},
+		{"version"},
+		{"--help"},
 	} {
 		var errs strings.Builder
 		code := run(t.Context(), args, streams{strings.NewReader(""), full{}, &errs}, func(string) string { return "" })

@@ -311,8 +311,10 @@ func (c *cli) personCommand(p *place) *cobra.Command {
 terminal: at least 15 characters.
 
 A role holds at one plant (operator@graz) or at all (viewer). viewer sees figures, traces
-and what is held; operator takes held messages in again; quality sees raw content;
-steward delivers for systems and keeps master data; admin keeps keys and accounts.
+and what does not go on; operator decides about that; quality does so too and sees raw
+content; steward is an operator who sees raw content, delivers for systems and replays;
+approver approves what another has prepared; admin sees, and gives nothing more: whoever
+may write to the data folder keeps keys and accounts. docs/permissions.md has the table.
 
 --change gives an account that is there other roles instead of those before, and
 --password another password.`,
