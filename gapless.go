@@ -6,6 +6,7 @@ package gapless
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -81,8 +82,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Data == "" {
 		faults = append(faults, errors.New("the Data folder is missing: name a folder that only the hub writes to"))
 	}
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		faults = append(faults, errors.New("TLSCert and TLSKey go together: name both files or none"))
+	if err := c.checkCertificate(); err != nil {
+		faults = append(faults, err)
 	}
 	if c.CheckpointEvery < 0 {
 		faults = append(faults, errors.New("CheckpointEvery is negative: give a duration, or 0 for 10 minutes"))
@@ -130,6 +131,20 @@ func (c Config) checkListen() error {
 	loopback := host == "localhost" || ip != nil && ip.IsLoopback()
 	if !loopback && c.TLSCert == "" && !c.Insecure {
 		return fmt.Errorf("address %s can be reached from other machines, and keys would pass in the clear: give a TLS certificate and its key, or set Insecure where something in front of the hub ends TLS", c.Listen)
+	}
+	return nil
+}
+
+// checkCertificate reads the certificate, before the hub says that it listens with it.
+func (c Config) checkCertificate() error {
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("TLSCert and TLSKey go together: name both files or none")
+	}
+	if c.TLSCert == "" {
+		return nil
+	}
+	if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
+		return fmt.Errorf("the TLS certificate %s with the key %s: %w", c.TLSCert, c.TLSKey, err)
 	}
 	return nil
 }

@@ -106,7 +106,9 @@ func TestAFileThatIsNotInOrderIsToldInFull(t *testing.T) {
 		text string
 		want []string
 	}{
-		"an unknown key":            {"chanels: {}", []string{"field chanels not found"}},
+		"an unknown key and more":   {"chanels: {}\nroutes: [{}]", []string{"line 1: there is no key chanels", "routes[0]: to is missing"}},
+		"a channel without keys":    {"channels: {c: }", []string{`channel "c"`}},
+		"a channel that is none":    {"channels: {c: 5}", []string{"line 1: `5` has another form than docs/alerts.md shows"}},
 		"an unknown kind":           {"channels: {c: {kind: sms}}", []string{`channel "c": kind "sms": write file, webhook or smtp`}},
 		"a bad name":                {"channels: {\"C c\": {kind: file, path: x}}", []string{"letters, digits and hyphens"}},
 		"a file without a path":     {"channels: {c: {kind: file}}", []string{"path is missing"}},

@@ -80,11 +80,13 @@ func Open(file []byte, secret func(catalog.SecretRef) (string, error), now func(
 	var c Config
 	decoder := yaml.NewDecoder(bytes.NewReader(file))
 	decoder.KnownFields(true)
-	if err := decoder.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+	err := decoder.Decode(&c)
+	var wrong *yaml.TypeError // what else there is was read
+	if err != nil && !errors.Is(err, io.EOF) && !errors.As(err, &wrong) {
 		return nil, fmt.Errorf("alert.Open: %w", err)
 	}
 	o := &Outlets{link: c.Link, channels: map[string]Channel{}, routes: c.Routes, quiet: defaultQuiet}
-	faults := []error{o.readTimes(&c), c.checkRoutes()}
+	faults := append(unread(wrong), o.readTimes(&c), c.checkRoutes())
 	for _, name := range slices.Sorted(maps.Keys(c.Channels)) {
 		channel, err := c.Channels[name].open(secret, now)
 		if err == nil && !channelName.MatchString(name) {
@@ -100,6 +102,23 @@ func Open(file []byte, secret func(catalog.SecretRef) (string, error), now func(
 		return nil, fmt.Errorf("alert.Open: %w", err)
 	}
 	return o, nil
+}
+
+var (
+	unknownKey = regexp.MustCompile(`field (\S+) not found in type \S+`)
+	otherForm  = regexp.MustCompile(`cannot unmarshal \S+ ?(.*) into \S+`)
+)
+
+// unread is what could not be read of the file, in its words and not in Go's.
+func unread(wrong *yaml.TypeError) (faults []error) {
+	if wrong == nil {
+		return nil
+	}
+	for _, text := range wrong.Errors {
+		text = unknownKey.ReplaceAllString(text, "there is no key $1")
+		faults = append(faults, errors.New(otherForm.ReplaceAllString(text, "$1 has another form than docs/alerts.md shows")))
+	}
+	return faults
 }
 
 var channelName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)

@@ -219,6 +219,32 @@ func (a *API) seesSystem(s scope, name string) bool {
 	return ok && (len(system.Plants) == 0 || slices.ContainsFunc(system.Plants, s.sees))
 }
 
+// known refuses a plant that the caller may not see, or that nobody knows: that nothing is
+// open there, or that everything is on record, would be said of a misspelt one too. A plant
+// that has left the catalog keeps its feed.
+func (a *API) known(ctx context.Context, s scope, plant string) error {
+	if plant == "" {
+		return nil
+	}
+	if !s.sees(plant) {
+		return forbidden("no role at plant %.80q", plant)
+	}
+	if _, ok := a.flow.Catalog().Plant(plant); ok {
+		return nil
+	}
+	head, err := a.ledger().Head(ctx)
+	if _, ok := head[plant]; err != nil || ok {
+		return err
+	}
+	var names []string
+	for _, p := range a.flow.Catalog().Plants() {
+		if s.sees(p.Plant) {
+			names = append(names, p.Plant)
+		}
+	}
+	return invalid("plant", "%.80q is no plant; there are %s", plant, strings.Join(names, ", "))
+}
+
 // narrow is the plants that are asked for, within the scope. The answer nil means
 // all plants; an empty one does not occur.
 func (s scope) narrow(asked []string) ([]string, error) {

@@ -59,11 +59,13 @@ func (a *API) listAlerts(ctx context.Context, who caller, in *alertsIn) (Alerts,
 	default:
 		return page, invalid("state", "%.40q; give waiting, sent or given-up", in.State)
 	}
-	switch {
-	case who.scope.system != "":
+	if who.scope.system != "" {
 		return page, forbidden("alerts are for people")
-	case in.Plant != "" && !who.scope.sees(in.Plant):
-		return page, forbidden("no role at plant %.80q", in.Plant)
+	}
+	if err := a.known(ctx, who.scope, in.Plant); err != nil {
+		return page, err
+	}
+	switch {
 	case in.Plant != "":
 		f.Plants = []string{in.Plant}
 	case !who.scope.all:

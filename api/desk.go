@@ -74,7 +74,7 @@ type DeskIn struct {
 }
 
 // filter reads the parameters, within what the caller may see.
-func (in *DeskIn) filter(who caller) (f ledger.DeskFilter, err error) {
+func (in *DeskIn) filter(ctx context.Context, a *API, who caller) (f ledger.DeskFilter, err error) {
 	f = ledger.DeskFilter{State: in.State, Plant: in.Plant, System: in.System, Reason: in.Reason, Owner: in.Owner, Text: in.Text, Only: who.scope.system}
 	if f.Only == "" && !who.scope.all {
 		f.Plants = who.scope.plants
@@ -82,8 +82,10 @@ func (in *DeskIn) filter(who caller) (f ledger.DeskFilter, err error) {
 	if f.State != "" && !slices.Contains(ledger.DeskStates(), f.State) {
 		return f, invalid("state", "%.40q; give %s", f.State, strings.Join(ledger.DeskStates(), ", "))
 	}
-	if in.Plant != "" && f.Only == "" && !who.scope.sees(in.Plant) {
-		return f, forbidden("no role at plant %.80q", in.Plant)
+	if f.Only == "" {
+		if err := a.known(ctx, who.scope, in.Plant); err != nil {
+			return f, err
+		}
 	}
 	if in.Reason != "" && fault.ByCode(in.Reason) == nil {
 		return f, invalid("reason", "%.60q is none; docs/reasons.md lists them", in.Reason)
@@ -151,7 +153,7 @@ type AmountView struct {
 
 func (a *API) groups(ctx context.Context, who caller, in *DeskIn) (Groups, error) {
 	v := Groups{Groups: []GroupView{}}
-	f, err := in.filter(who)
+	f, err := in.filter(ctx, a, who)
 	if err != nil {
 		return v, err
 	}
@@ -280,7 +282,7 @@ func (a *API) searchExceptions(ctx context.Context, who caller, in *searchIn) (C
 	if err != nil {
 		return page, err
 	}
-	f, err := in.filter(who)
+	f, err := in.filter(ctx, a, who)
 	if err != nil {
 		return page, err
 	}

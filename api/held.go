@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gapless/gapless/event"
+	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/ledger"
 )
 
@@ -46,8 +47,12 @@ func (a *API) openPage(ctx context.Context, who caller, in *heldIn, about string
 		return page, err
 	case in.State != "" && in.State != "open" && in.State != "resolved" && in.State != "waived":
 		return page, invalid("state", "%.40q; give open, resolved or waived", in.State)
-	case in.Plant != "" && !who.scope.sees(in.Plant):
-		return page, forbidden("no role at plant %.80q", in.Plant)
+	}
+	if in.Reason != "" && fault.ByCode(in.Reason) == nil {
+		return page, invalid("reason", "%.60q is none; docs/reasons.md lists them", in.Reason)
+	}
+	if err := a.known(ctx, who.scope, in.Plant); err != nil {
+		return page, err
 	}
 	filter := ledger.HeldFilter{About: about, State: in.State, Plant: in.Plant, System: in.System, Reason: in.Reason, After: after}
 	for len(page.Held) < limit {

@@ -170,8 +170,9 @@ func (a *API) startReplay(ctx context.Context, who caller, in *startReplayIn) (R
 		return ReplayView{}, err
 	case c.Plant == "":
 		return ReplayView{}, invalid("plant", "say of which plant: a replay is of one")
-	case !who.scope.sees(c.Plant):
-		return ReplayView{}, forbidden("no role at plant %.80q", c.Plant)
+	}
+	if err := a.known(ctx, who.scope, c.Plant); err != nil {
+		return ReplayView{}, err
 	}
 	if err := who.Need(ledger.Replays, c.Plant); err != nil {
 		return ReplayView{}, err

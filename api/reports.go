@@ -37,6 +37,11 @@ func (a *API) query(ctx context.Context, who caller, in *FiguresIn) (q report.Qu
 	if q.Plants, err = who.scope.narrow(in.Plant.list()); err != nil {
 		return q, err
 	}
+	for _, plant := range in.Plant.list() {
+		if err := a.known(ctx, who.scope, plant); err != nil {
+			return q, err
+		}
+	}
 	at, err := a.position(ctx, in.AsOf)
 	q.AsOf = who.scope.within(at, q.Plants)
 	return q, err

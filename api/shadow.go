@@ -56,6 +56,9 @@ func (a *API) shadow(ctx context.Context, who caller, in *shadowIn) (Shadows, er
 		asked = []string{in.Plant}
 	}
 	plants, err := who.scope.narrow(asked)
+	if err == nil {
+		err = a.known(ctx, who.scope, in.Plant)
+	}
 	if err != nil {
 		return all, err
 	}

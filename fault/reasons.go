@@ -18,7 +18,7 @@ var (
 	TypeUnsupported = &Reason{"content_type_unsupported", Data, "content type is not supported", "Send application/cloudevents+json, application/cloudevents-batch+json, or for native messages the format that the mapping declares."}
 	LimitExceeded   = &Reason{"limit_exceeded", Data, "a limit is passed", "Send less at a time: split the file or the batch, or have the limit raised in the hub's configuration."}
 	RateLimited     = &Reason{"rate_limited", Operations, "too many requests", "Wait as long as Retry-After says and send again; nothing was kept."}
-	NotFound        = &Reason{"not_found", Data, "nothing on record under this name", "Check the spelling; `gapless trace --help` shows the forms of names."}
+	NotFound        = &Reason{"not_found", Data, "nothing on record under this name", "Check the spelling: lists, reports and traces show names and ids as they are; `gapless trace --help` tells their forms."}
 	InvalidRequest  = &Reason{"invalid_request", Data, "request is not valid", "Correct the named parameter."}
 	DecidedAlready  = &Reason{"decided_already", Business, "somebody has decided already", "Look at it again: its history says who decided what, and when."}
 	NotEditable     = &Reason{"not_editable", Business, "field cannot be edited in the hub", "Ask its source for a correction: gapless exceptions correct. Whoever keeps the mapping may declare a technical field under editable."}

@@ -100,7 +100,7 @@ func openSQLite(ctx context.Context, path string) (*store, error) {
 	}}
 	if err := write.PingContext(ctx); err != nil {
 		s.close()
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, fmt.Errorf("open %s: %w; it must be a SQLite file that can be written, in a folder that can", path, err)
 	}
 	return s, nil
 }

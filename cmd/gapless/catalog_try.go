@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,9 +51,9 @@ held or a policy forbids an event.`,
   pbpaste | gapless catalog try graz graz-mes shift-report
   gapless catalog try graz erp order - --lookup bill=bill.json --json`,
 		Args: arguments(cobra.RangeArgs(2, 4)),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			t.place(args)
-			return c.catalogTry(t)
+			return c.catalogTry(cmd.Context(), t)
 		},
 	}
 	flags := cmd.Flags()
@@ -77,7 +78,7 @@ func (t *tryRequest) place(args []string) {
 	}
 }
 
-func (c *cli) catalogTry(t tryRequest) error {
+func (c *cli) catalogTry(ctx context.Context, t tryRequest) error {
 	r, err := openCatalog(t.folder)
 	if err != nil {
 		return err
@@ -89,7 +90,7 @@ func (c *cli) catalogTry(t tryRequest) error {
 	if !ok {
 		return unknownMessage(r.catalog, t)
 	}
-	body, err := c.readMessage(t.file)
+	body, err := c.readMessage(ctx, t.file)
 	if err != nil {
 		return err
 	}
@@ -134,14 +135,14 @@ func unknownMessage(k *catalog.Catalog, t tryRequest) error {
 // so that too much is told as such.
 const maxTried = 16<<20 + 1
 
-func (c *cli) readMessage(file string) ([]byte, error) {
+func (c *cli) readMessage(ctx context.Context, file string) ([]byte, error) {
 	if file != "-" {
 		return os.ReadFile(file)
 	}
 	if isTerminal(c.in) {
 		fmt.Fprintln(c.err, "paste the message, then end it with Ctrl-D on a line of its own")
 	}
-	return io.ReadAll(io.LimitReader(c.in, maxTried))
+	return awaited(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(c.in, maxTried)) })
 }
 
 // sniffed is how much of a message tells its format.

@@ -2,15 +2,19 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,23 +42,37 @@ type credentials struct {
 	bySystem map[string]string
 }
 
-// of is the credential to speak for a system; "" asks for any.
-func (k credentials) of(system string) string {
-	if key := k.bySystem[system]; key != "" {
-		return key
+// of is the credential to speak for a system.
+func (k credentials) of(system string) (string, error) {
+	if key := cmp.Or(k.bySystem[system], k.any); key != "" {
+		return key, nil
 	}
-	return k.any
+	return "", usageError{fmt.Errorf("there is no key of %q: the key file has keys of %s", system, k.systems())}
 }
 
-// first is a credential that tells the hub who asks, whoever that is.
-func (k credentials) first() string {
+// asker is the credential of whoever asks. Of several systems it is none: each sees what
+// is its own, and so the answer would depend on whose key is taken.
+func (k credentials) asker() (string, error) {
+	if all := k.all(); len(all) == 1 || k.any != "" {
+		return all[0], nil
+	}
+	return "", usageError{fmt.Errorf("the key file has keys of %s, and each sees what is its own: give one as --key, or name:password of a person", k.systems())}
+}
+
+// all are the credentials, the one for all first, those of systems by name.
+func (k credentials) all() []string {
+	var all []string
 	if k.any != "" {
-		return k.any
+		all = append(all, k.any)
 	}
-	for _, key := range k.bySystem {
-		return key
+	for _, system := range slices.Sorted(maps.Keys(k.bySystem)) {
+		all = append(all, k.bySystem[system])
 	}
-	return ""
+	return all
+}
+
+func (k credentials) systems() string {
+	return strings.Join(slices.Sorted(maps.Keys(k.bySystem)), ", ")
 }
 
 // parseKeys reads a key file: a credential alone on a line, or the name of a
@@ -89,7 +107,11 @@ func (n *connection) credentials() (credentials, error) {
 	if err != nil {
 		return credentials{}, fmt.Errorf("read the key file: %w", err)
 	}
-	return parseKeys(string(text))
+	keys, err := parseKeys(string(text))
+	if err == nil && len(keys.all()) == 0 {
+		err = usageError{fmt.Errorf("no key is in the key file %s; `gapless keys create --keep` adds one", n.keyFile)}
+	}
+	return keys, err
 }
 
 // client talks to one hub.
@@ -200,6 +222,15 @@ func (h *client) call(ctx context.Context, method, route string, into any) error
 
 // send is call with a JSON document.
 func (h *client) send(ctx context.Context, method, route string, document, into any) error {
+	key, err := h.keys.asker()
+	if err != nil {
+		return err
+	}
+	return h.sendAs(ctx, key, method, route, document, into)
+}
+
+// sendAs is send with one of the credentials.
+func (h *client) sendAs(ctx context.Context, key, method, route string, document, into any) error {
 	var body []byte
 	var err error
 	if document != nil {
@@ -207,7 +238,7 @@ func (h *client) send(ctx context.Context, method, route string, document, into 
 			return err
 		}
 	}
-	r, err := h.request(ctx, method, route, h.keys.first(), body)
+	r, err := h.request(ctx, method, route, key, body)
 	if err != nil {
 		return err
 	}
@@ -256,8 +287,18 @@ func posts[T any](ctx context.Context, c *cli, n *connection, route string, body
 	return tells(c, n, func(h *client, answer *T) error { return h.send(ctx, http.MethodPost, route, body, answer) }, show)
 }
 
-// nothing asks for all that there is.
-func nothing() url.Values { return nil }
+// mostListed is how many a list that has no pages shows.
+const mostListed = 1000
+
+// newest asks for as much of such a list as there is.
+func newest() url.Values { return values("limit", strconv.Itoa(mostListed)) }
+
+// tellCut says below such a list that it does not end there.
+func (c *cli) tellCut(listed int) {
+	if listed >= mostListed {
+		fmt.Fprintf(c.out, "\nthese are %s: there may be more\n", count(listed))
+	}
+}
 
 // values are the query parameters that are not empty.
 func values(pairs ...string) url.Values {

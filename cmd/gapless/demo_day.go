@@ -233,11 +233,7 @@ func (d *dayDemo) unasked(ctx context.Context, c *child) error {
 
 // live goes on until somebody ends it.
 func (d *dayDemo) live(ctx context.Context) error {
-	err := d.waitFor(ctx, nil)
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
+	return endedByHand(ctx, d.waitFor(ctx, nil))
 }
 
 // attend asks the hub how far it is, tells that, and does what the operator does.

@@ -47,6 +47,13 @@ func (g *groupFlags) about(cmd *cobra.Command, args []string, least, most int) (
 	if (exception == "") == (g.group == "") || len(rest) < least || len(rest) > most {
 		return "", nil, usageError{fmt.Errorf("name one exception, or a group with --group: %q; see `%s --help`", cmd.Use, cmd.CommandPath())}
 	}
+	some := cmd.Flags().Changed("first")
+	if g.group == "" && (some || g.wait) {
+		return "", nil, usageError{errors.New("--first and --wait are about a group: give --group, or leave them out")}
+	}
+	if some && g.first < 1 {
+		return "", nil, usageError{fmt.Errorf("--first %d: give how many, or leave it out for all of the group", g.first)}
+	}
 	return exception, rest, nil
 }
 
@@ -119,7 +126,7 @@ func (c *cli) actCommand(a deskAct) *cobra.Command {
 
 EXCEPTION is the id of its message or the key of its command. With --group it is bulk work,
 on record with what becomes of each member: see "gapless exceptions bulk". It needs the role
-operator or quality at the plant.`,
+operator or quality at the plant. With --wait exit code 3 says that a member failed.`,
 		Example: "  gapless exceptions " + a.name + " " + a.example + "\n  gapless exceptions " + a.name + " " + a.group,
 		Args:    arguments(cobra.MaximumNArgs(most + 1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -161,15 +168,19 @@ func (c *cli) decideAbout(ctx context.Context, n *connection, id, act string, bo
 	if err := h.send(ctx, http.MethodPost, "/v1/exceptions/"+url.PathEscape(id)+"/"+act, body, &x); err != nil {
 		return err
 	}
-	if c.json {
-		return c.printJSON(x)
+	held := act == "resume" && x.State == "open" && x.Step == nil
+	switch {
+	case c.json:
+		err = c.printJSON(x)
+	case held:
+		fmt.Fprintf(c.out, "%s\n  %s\n", standsText(&x), x.Remedy)
+	default:
+		fmt.Fprintln(c.out, standsText(&x))
 	}
-	fmt.Fprintln(c.out, standsText(&x))
-	if act == "resume" && x.State == "open" && x.Step == nil {
-		fmt.Fprintf(c.out, "  %s\n", x.Remedy)
-		return foundError{fmt.Errorf("%s is still held", x.Message)}
+	if err == nil && held {
+		err = foundError{fmt.Errorf("%s is still held", x.Message)}
 	}
-	return nil
+	return err
 }
 
 // standsText is how an exception stands, in one line.
@@ -209,7 +220,9 @@ anew from the state of now: it goes out again, or it is no longer wanted.
 With --group it is bulk work, on record with what becomes of each member: resume a few with
 --first to test what was put right, then all. It goes on without you, survives a restart, and
 can be paused and cancelled: see "gapless exceptions bulk". It needs the role operator or
-quality at the plant.`,
+quality at the plant.
+
+Exit code 3 says that it is still held; with --group and --wait, that a member is, or failed.`,
 		Example: `  gapless exceptions resume 4be09a6f8d1c...91
   gapless exceptions resume --group graz/erp/command/receive-goods/period_closed --first 3
   gapless exceptions resume --group graz/erp/command/receive-goods/period_closed --wait`,

@@ -39,7 +39,7 @@ func (c *cli) listBulkCommand() *cobra.Command {
 		Use: "list", Short: "list bulk work", Long: "List bulk work, the newest first.", Example: "  gapless exceptions bulk list",
 		Args: arguments(cobra.NoArgs),
 	}
-	cmd.RunE = asks(c, &n, "/v1/bulk", nothing, func(all *api.BulkList) {
+	cmd.RunE = asks(c, &n, "/v1/bulk", newest, func(all *api.BulkList) {
 		if len(all.Bulk) == 0 {
 			fmt.Fprintln(c.out, "no bulk work is on record")
 			return
@@ -50,6 +50,7 @@ func (c *cli) listBulkCommand() *cobra.Command {
 			t.add(b.Bulk, b.What, b.State, count(b.Members), count(b.Left), b.By, b.Created, b.Group)
 		}
 		t.write(c.out, "")
+		c.tellCut(len(all.Bulk))
 	})
 	n.flags(cmd)
 	return cmd
@@ -68,7 +69,8 @@ func (c *cli) showBulkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.tellBulk(cmd.Context(), h, args[0], wait)
+			_, err = c.tellBulk(cmd.Context(), h, args[0], wait)
+			return err
 		},
 	}
 	n.flags(cmd)
@@ -122,52 +124,67 @@ func (c *cli) startBulk(ctx context.Context, n *connection, g *groupFlags, what 
 		return err
 	}
 	if g.wait && b.Members > 0 {
-		return c.tellBulk(ctx, h, b.Bulk, true)
+		done, err := c.tellBulk(ctx, h, b.Bulk, true)
+		if err == nil && done.Outcomes["held"]+done.Outcomes["failed"] > 0 {
+			err = foundError{fmt.Errorf("not every member of %s went on", g.group)}
+		}
+		return err
 	}
 	if c.json {
 		return c.printJSON(b)
 	}
 	fmt.Fprintln(c.out, bulkText(&b))
+	if b.Members == 0 {
+		fmt.Fprintln(c.out, "the queue shows nothing of this group: `gapless exceptions` names the groups")
+	}
 	return nil
 }
 
 // bulkLook is how often progress is asked for.
 const bulkLook = 200 * time.Millisecond
 
-// tellBulk prints bulk work with what became of each member; with wait once it does
-// not run any more.
-func (c *cli) tellBulk(ctx context.Context, h *client, id string, wait bool) error {
-	route := "/v1/bulk/" + url.PathEscape(id)
-	var b api.BulkView
-	if err := h.get(ctx, route, values("limit", "1000"), &b); err != nil {
-		return err
-	}
+// awaitBulk reads bulk work; with wait once it does not run any more, and until then it
+// shows how far it is.
+func (c *cli) awaitBulk(ctx context.Context, h *client, route string, wait bool) (b api.BulkView, err error) {
 	look, p := time.NewTicker(bulkLook), c.progress()
 	defer look.Stop()
-	for wait && b.State == "running" {
+	defer p.clear()
+	for {
+		b = api.BulkView{}
+		if err = h.get(ctx, route, values("limit", "1000"), &b); err != nil || !wait || b.State != "running" {
+			return b, err
+		}
 		p.show("%s", bulkText(&b))
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return b, ctx.Err()
 		case <-look.C:
 		}
-		b = api.BulkView{}
-		if err := h.get(ctx, route, values("limit", "1000"), &b); err != nil {
-			return err
-		}
 	}
-	p.clear()
+}
+
+// tellBulk prints bulk work with what became of each member; with wait once it does
+// not run any more.
+func (c *cli) tellBulk(ctx context.Context, h *client, id string, wait bool) (api.BulkView, error) {
+	route := "/v1/bulk/" + url.PathEscape(id)
+	b, err := c.awaitBulk(ctx, h, route, wait)
+	if ctx.Err() != nil && wait {
+		fmt.Fprintf(c.err, "bulk work %s goes on by itself: see `gapless exceptions bulk show %[1]s`\n", id)
+	}
+	if err != nil {
+		return b, err
+	}
 	all := b
 	for page := b; page.Next > 0; all.Results = append(all.Results, page.Results...) {
 		next := page.Next
 		page = api.BulkView{}
 		if err := h.get(ctx, route, values("limit", "1000", "after", strconv.FormatInt(next, 10)), &page); err != nil {
-			return err
+			return all, err
 		}
 	}
 	all.Next = 0
 	if c.json {
-		return c.printJSON(all)
+		return all, c.printJSON(all)
 	}
 	fmt.Fprintln(c.out, bulkText(&all))
 	t := newTable(">n", "exception", "outcome", "now", "")
@@ -175,5 +192,5 @@ func (c *cli) tellBulk(ctx context.Context, h *client, id string, wait bool) err
 		t.add(count(m.N), m.Exception, m.Outcome, m.Now, m.Words)
 	}
 	t.write(c.out, "  ")
-	return nil
+	return all, nil
 }

@@ -167,6 +167,7 @@ the source sends what comes to the same, or something else, which counts then.`,
 		for i := range list.Edits {
 			c.printEdit(&list.Edits[i])
 		}
+		c.tellCut(len(list.Edits))
 	})
 	n.flags(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "also those that are no longer open")
@@ -174,7 +175,7 @@ the source sends what comes to the same, or something else, which counts then.`,
 }
 
 func allOf(all bool) url.Values {
-	q := values("limit", "1000")
+	q := newest()
 	if all {
 		q.Set("all", "true")
 	}
@@ -303,6 +304,7 @@ func (c *cli) correctionsCommand() *cobra.Command {
 		for i := range list.Corrections {
 			c.printCorrection(&list.Corrections[i])
 		}
+		c.tellCut(len(list.Corrections))
 	})
 	n.flags(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "also those that are no longer open")

@@ -48,8 +48,9 @@ func (c *cli) showQueue(ctx context.Context, n *connection, f *deskFilter) error
 	if err != nil {
 		return err
 	}
+	asked := f.query()
 	var all api.Groups
-	if err := h.get(ctx, "/v1/exceptions/groups", f.query(), &all); err != nil {
+	if err := h.get(ctx, "/v1/exceptions/groups", asked, &all); err != nil {
 		return err
 	}
 	if c.json {
@@ -57,7 +58,11 @@ func (c *cli) showQueue(ctx context.Context, n *connection, f *deskFilter) error
 	}
 	defer c.tellWaiting(&all)
 	if len(all.Groups) == 0 {
-		fmt.Fprintln(c.out, "nothing stands still")
+		text := "nothing stands still"
+		if len(asked) > 0 {
+			text = "nothing of what is asked for stands still"
+		}
+		fmt.Fprintln(c.out, text)
 		return nil
 	}
 	t := newTable(">count", "oldest", "until", "class", "for", "group")

@@ -50,14 +50,26 @@ func (c *cli) listOpen(ctx context.Context, n *connection, route string, f *open
 	if err != nil {
 		return err
 	}
-	all, err := allHeld(ctx, h, route, values("plant", f.plant, "system", f.system, "reason", f.reason))
+	asked := values("plant", f.plant, "system", f.system, "reason", f.reason)
+	heading, none := "held", "is held"
+	if route != "/v1/held" { // commands are refused, or late, or undecided
+		heading, none = "open", "stands still"
+	}
+	if len(asked) > 0 {
+		none = "of what is asked for " + none
+	}
+	all, err := allHeld(ctx, h, route, asked)
 	if err != nil {
 		return err
 	}
 	if c.json {
 		return c.printJSON(map[string]any{strings.TrimPrefix(route, "/v1/"): all})
 	}
-	c.printHeld(all)
+	if len(all) == 0 {
+		fmt.Fprintln(c.out, "nothing "+none)
+		return nil
+	}
+	c.printHeld(all, heading)
 	return nil
 }
 
@@ -79,11 +91,7 @@ func allHeld(ctx context.Context, h *client, route string, query url.Values) ([]
 }
 
 // printHeld prints a summary by reason, then each message.
-func (c *cli) printHeld(all []api.ExceptionView) {
-	if len(all) == 0 {
-		fmt.Fprintln(c.out, "nothing is held")
-		return
-	}
+func (c *cli) printHeld(all []api.ExceptionView, heading string) {
 	type group struct{ reason, class, system, owner string }
 	counts := map[group]int{}
 	var groups []group
@@ -94,7 +102,7 @@ func (c *cli) printHeld(all []api.ExceptionView) {
 		}
 		counts[g]++
 	}
-	t := newTable(">held", "reason", "class", "of", "for")
+	t := newTable(">"+heading, "reason", "class", "of", "for")
 	for _, g := range groups {
 		t.add(count(counts[g]), g.reason, g.class, g.system, g.owner)
 	}

@@ -2,10 +2,13 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -41,11 +44,32 @@ func openJournal(name string) (*journal, error) {
 	if name == "" {
 		return nil, nil //nolint:nilnil // the nil journal keeps nothing, as its comment says
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
+	if err := cutUnfinished(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the journal: %w", err), f.Close())
+	}
 	return &journal{file: f, lines: json.NewEncoder(f)}, nil
+}
+
+// cutUnfinished takes off a last line that a crash did not let end: what is added must not
+// go on in it. Its message is sent again, and answered as a duplicate.
+func cutUnfinished(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	tail := make([]byte, min(info.Size(), longestLine))
+	if _, err := f.ReadAt(tail, info.Size()-int64(len(tail))); err != nil {
+		return err
+	}
+	unfinished := len(tail) - 1 - bytes.LastIndexByte(tail, '\n')
+	if unfinished == 0 {
+		return nil
+	}
+	return f.Truncate(info.Size() - int64(unfinished))
 }
 
 // add notes an acknowledged message; refused ones were not kept by the hub.
@@ -134,14 +158,23 @@ func (k *journalCheck) file(ctx context.Context, name string, line *progress) er
 	}
 	defer f.Close() //nolint:errcheck // it is only read
 	defer line.clear()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, longestLine)
+	lines := bufio.NewReaderSize(f, longestLine)
 	checked := map[string]bool{}
-	for lines.Scan() {
+	for {
+		text, err := lines.ReadSlice('\n')
+		if errors.Is(err, io.EOF) {
+			return nil // a line that did not end was not written in full
+		}
 		k.Lines++
+		if err != nil {
+			return fmt.Errorf("line %d of the journal: %w", k.Lines, err)
+		}
 		var l journalLine
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil || l.Message == "" {
+		if err := json.Unmarshal(text, &l); err != nil {
 			return fmt.Errorf("line %d of the journal is none of `gapless send --journal`: %w", k.Lines, err)
+		}
+		if l.Message == "" {
+			return fmt.Errorf("line %d of the journal is none of `gapless send --journal`: it names no message", k.Lines)
 		}
 		k.same(&l)
 		if checked[l.Message] {
@@ -153,7 +186,6 @@ func (k *journalCheck) file(ctx context.Context, name string, line *progress) er
 		}
 		line.show("%s checked", plural(k.Lines, "line"))
 	}
-	return lines.Err()
 }
 
 // same wants one message for one row, whichever version of it.
@@ -166,9 +198,19 @@ func (k *journalCheck) same(l *journalLine) {
 	k.seen[row] = key
 }
 
+// asked is a message as one of the credentials sees it: a journal may be of several
+// systems, and each sees what it has sent.
+func (k *journalCheck) asked(ctx context.Context, id string) (m api.MessageView, err error) {
+	for _, key := range k.client.keys.all() {
+		if err = k.client.sendAs(ctx, key, http.MethodGet, "/v1/messages/"+url.PathEscape(id), nil, &m); !errors.Is(err, fault.NotFound) {
+			return m, err
+		}
+	}
+	return m, err
+}
+
 func (k *journalCheck) message(ctx context.Context, l *journalLine) error {
-	var m api.MessageView
-	err := k.client.get(ctx, "/v1/messages/"+url.PathEscape(l.Message), nil, &m)
+	m, err := k.asked(ctx, l.Message)
 	switch {
 	case errors.Is(err, fault.NotFound):
 		k.Missing = append(k.Missing, fmt.Sprintf("%s row %d: message %s is not on record", l.File, l.Row, l.Message))

@@ -65,7 +65,11 @@ as "gapless send --key-file" takes it.`,
 			if err := c.knownSystem(folder, p.data, system); err != nil {
 				return err
 			}
-			return p.writing(cmd.Context(), func(ctx context.Context, l *ledger.Ledger) error {
+			kept, err := keepIn(keep)
+			if err != nil {
+				return err
+			}
+			err = p.writing(cmd.Context(), func(ctx context.Context, l *ledger.Ledger) error {
 				expires := time.Time{}
 				if valid != 0 {
 					expires = l.Now().Add(valid)
@@ -74,8 +78,12 @@ as "gapless send --key-file" takes it.`,
 				if err != nil {
 					return err
 				}
-				return c.tellKey(system, key, id, keep)
+				return c.tellKey(system, key, id, kept)
 			})
+			if kept != nil {
+				err = errors.Join(err, kept.Close())
+			}
+			return err
 		},
 	}
 	declare(cmd, "catalog", &folder)
@@ -109,14 +117,25 @@ func (c *cli) knownSystem(folder, data, system string) error {
 	return fault.New("gapless keys", fault.SystemUnknown, "system", "%q; the catalog at %s has %s", system, folder, strings.Join(names, ", "))
 }
 
-func (c *cli) tellKey(system, key, id, keep string) error {
-	if keep != "" {
-		f, err := os.OpenFile(keep, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-		if err != nil {
-			return fmt.Errorf("keep the key: %w", err)
-		}
-		_, err = fmt.Fprintf(f, "%s %s\n", system, key)
-		if err := errors.Join(err, f.Close()); err != nil {
+// keepIn opens the file to which a key is added, before there is one, and makes it its
+// owner's alone; nil where the key is shown.
+func keepIn(name string) (*os.File, error) {
+	if name == "" {
+		return nil, nil //nolint:nilnil // as the comment says
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("keep the key: %w", err)
+	}
+	if err := f.Chmod(0o600); err != nil {
+		return nil, errors.Join(fmt.Errorf("keep the key: %w", err), f.Close())
+	}
+	return f, nil
+}
+
+func (c *cli) tellKey(system, key, id string, kept *os.File) error {
+	if kept != nil {
+		if _, err := fmt.Fprintf(kept, "%s %s\n", system, key); err != nil {
 			return fmt.Errorf("keep the key: %w; revoke it with `gapless keys revoke %s`", err, id)
 		}
 		key = ""
@@ -129,9 +148,11 @@ func (c *cli) tellKey(system, key, id, keep string) error {
 		}
 		return c.printJSON(view)
 	case key == "":
-		fmt.Fprintf(c.out, "key %s of %s is in %s\n", id, system, keep)
+		fmt.Fprintf(c.out, "key %s of %s is in %s\n", id, system, kept.Name())
 	default:
-		fmt.Fprintln(c.out, key)
+		if _, err := fmt.Fprintln(c.out, key); err != nil {
+			return fmt.Errorf("show the key: %w; revoke it with `gapless keys revoke %s`", err, id)
+		}
 	}
 	return nil
 }
@@ -158,6 +179,10 @@ func (c *cli) listKeysCommand(p *place) *cobra.Command {
 			}
 			if c.json {
 				return c.printJSON(map[string]any{"keys": keyViews(keys), "people": personViews(people)})
+			}
+			if len(keys)+len(people) == 0 {
+				fmt.Fprintln(c.out, "there are no keys and no accounts yet: see `gapless keys create --help` and `gapless keys person --help`")
+				return nil
 			}
 			c.printKeys(l.Now(), keys, people)
 			return nil
@@ -286,8 +311,10 @@ func (c *cli) personCommand(p *place) *cobra.Command {
 terminal: at least 15 characters.
 
 A role holds at one plant (operator@graz) or at all (viewer). viewer sees figures, traces
-and what is held; operator takes held messages in again; quality sees raw content;
-steward delivers for systems and keeps master data; admin keeps keys and accounts.
+and what does not go on; operator decides about that; quality does so too and sees raw
+content; steward is an operator who sees raw content, delivers for systems and replays;
+approver approves what another has prepared; admin sees, and gives nothing more: whoever
+may write to the data folder keeps keys and accounts. docs/permissions.md has the table.
 
 --change gives an account that is there other roles instead of those before, and
 --password another password.`,
@@ -298,7 +325,10 @@ steward delivers for systems and keeps master data; admin keeps keys and account
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
-			if len(roles) == 0 && (!change || !password) {
+			if password && !change {
+				return usageError{errors.New("--password is for an account that is there: give --change with it, or leave it out")}
+			}
+			if len(roles) == 0 && !password {
 				return usageError{errors.New("--role is missing: give at least one, such as viewer or operator@graz")}
 			}
 			var grants []ledger.Grant
@@ -308,7 +338,7 @@ steward delivers for systems and keeps master data; admin keeps keys and account
 			if change {
 				return c.changePerson(cmd, p, name, grants, password)
 			}
-			secret, err := c.password(name)
+			secret, err := c.password(cmd.Context(), name)
 			if err != nil {
 				return err
 			}
@@ -328,7 +358,7 @@ func (c *cli) changePerson(cmd *cobra.Command, p *place, name string, grants []l
 	secret := ""
 	if password {
 		var err error
-		if secret, err = c.password(name); err != nil {
+		if secret, err = c.password(cmd.Context(), name); err != nil {
 			return err
 		}
 	}
@@ -357,10 +387,10 @@ func (c *cli) tellPerson(err error, name string) error {
 }
 
 // password asks for a password twice, or reads one line.
-func (c *cli) password(name string) (string, error) {
+func (c *cli) password(ctx context.Context, name string) (string, error) {
 	terminal, ok := c.in.(*os.File)
 	if !ok || !isTerminal(c.in) {
-		line, err := bufio.NewReader(c.in).ReadString('\n')
+		line, err := awaited(ctx, func() (string, error) { return bufio.NewReader(c.in).ReadString('\n') })
 		if err != nil && !errors.Is(err, io.EOF) {
 			return "", fmt.Errorf("read the password: %w", err)
 		}
@@ -368,7 +398,7 @@ func (c *cli) password(name string) (string, error) {
 	}
 	ask := func(prompt string) (string, error) {
 		fmt.Fprint(c.err, prompt)
-		secret, err := term.ReadPassword(int(terminal.Fd()))
+		secret, err := unseen(ctx, int(terminal.Fd()))
 		fmt.Fprintln(c.err)
 		if err != nil {
 			return "", fmt.Errorf("read the password: %w", err)
@@ -387,4 +417,18 @@ func (c *cli) password(name string) (string, error) {
 		return "", usageError{errors.New("the two passwords differ")}
 	}
 	return first, nil
+}
+
+// unseen reads a line that the terminal does not show. Interrupted, it leaves the terminal
+// as it was.
+func unseen(ctx context.Context, terminal int) ([]byte, error) {
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := awaited(ctx, func() ([]byte, error) { return term.ReadPassword(terminal) })
+	if ctx.Err() != nil {
+		err = errors.Join(err, term.Restore(terminal, before))
+	}
+	return secret, err
 }

@@ -20,10 +20,23 @@ func isTerminal(stream any) bool {
 type progress struct {
 	w     io.Writer
 	live  bool
+	width func() int // of the terminal, in columns
 	shown time.Time
 }
 
-func (c *cli) progress() *progress { return &progress{w: c.err, live: isTerminal(c.err)} }
+func (c *cli) progress() *progress {
+	return &progress{w: c.err, live: isTerminal(c.err), width: func() int { return width(c.err) }}
+}
+
+// width is how many columns a terminal has; 80 where it does not say.
+func width(stream any) int {
+	if f, ok := stream.(*os.File); ok {
+		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
+			return columns
+		}
+	}
+	return 80
+}
 
 // progressEvery is how often the line changes.
 const progressEvery = 100 * time.Millisecond
@@ -33,7 +46,9 @@ func (p *progress) show(format string, args ...any) {
 		return
 	}
 	p.shown = time.Now()
-	fmt.Fprintf(p.w, "\r\x1b[K%s", printable(fmt.Sprintf(format, args...)))
+	text := []rune(printable(fmt.Sprintf(format, args...)))
+	// A line that wraps could not be written over.
+	fmt.Fprintf(p.w, "\r\x1b[K%s", string(text[:min(len(text), p.width()-1)]))
 }
 
 // clear makes room for other text.

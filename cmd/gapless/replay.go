@@ -209,7 +209,7 @@ func (c *cli) listReplaysCommand() *cobra.Command {
 		Use: "list", Short: "list replays", Long: "List replays, the newest first.", Example: "  gapless replay list",
 		Args: arguments(cobra.NoArgs),
 	}
-	cmd.RunE = asks(c, &n, "/v1/replays", nothing, func(all *api.ReplayList) {
+	cmd.RunE = asks(c, &n, "/v1/replays", newest, func(all *api.ReplayList) {
 		if len(all.Replays) == 0 {
 			fmt.Fprintln(c.out, "no replay is on record; `gapless replay --plant PLANT` begins one with a dry run")
 			return
@@ -220,6 +220,7 @@ func (c *cli) listReplaysCommand() *cobra.Command {
 			t.add(v.Replay, v.State, count(v.Members), count(v.Left), v.Choice.Plant, v.By, v.Created, v.Why)
 		}
 		t.write(c.out, "")
+		c.tellCut(len(all.Replays))
 	})
 	n.flags(cmd)
 	return cmd
@@ -357,6 +358,9 @@ on by itself, also where the hub is stopped meanwhile, and no message has its tu
 			}
 			if wait {
 				if v, err = c.awaitReplay(cmd.Context(), h, args[0], "running"); err != nil {
+					if cmd.Context().Err() != nil {
+						fmt.Fprintf(c.err, "replay %s goes on by itself: see `gapless replay show %[1]s`\n", args[0])
+					}
 					return err
 				}
 			}

@@ -25,7 +25,7 @@ func TestADryRunForWhichNobodyWaitsIsCancelled(t *testing.T) {
 	var out, errs strings.Builder
 	code := run(ctx, []string{"replay", "--plant", "graz", "--hub", hub.URL, "--key", "anna:secret"}, streams{in: strings.NewReader(""), out: &out, err: &errs}, func(string) string { return "" })
 	last := requests[len(requests)-1]
-	if code != exitDone || !strings.Contains(errs.String(), "the dry run r1 is cancelled") || last != "POST /v1/replays/r1/cancel" || out.Len() > 0 {
+	if code != exitFailed || !strings.Contains(errs.String(), "the dry run r1 is cancelled") || last != "POST /v1/replays/r1/cancel" || out.Len() > 0 {
 		t.Errorf("exit code %d, requests %q, %s%s", code, requests, out.String(), errs.String())
 	}
 }

@@ -110,6 +110,10 @@ func (c *cli) production(cmd *cobra.Command, f *figures, h *client, query url.Va
 		}
 		return c.writeCSV(f.csv, rows)
 	}
+	if f.only != "" && len(p.Rows) == 0 {
+		fmt.Fprintf(c.out, "no row has the key %s: without --only the report shows the keys\n", f.only)
+		return nil
+	}
 	printProduction(c.out, &p, f.only == "")
 	return nil
 }
@@ -215,9 +219,13 @@ func (c *cli) details(cmd *cobra.Command, f *figures, h *client, query url.Value
 		}
 		return c.writeCSV(f.csv, rows)
 	}
-	t := newTable("day", "shift", "measure", "reason", ">amount", "unit", "order", "material", "machine", "message")
+	if len(d.Details) == 0 {
+		fmt.Fprintln(c.out, "no fact is behind what is asked for: `gapless report production` without --details shows the keys")
+		return nil
+	}
+	t := newTable("day", "shift", "measure", "reason", ">amount", "unit", "order", "material", "machine", "system", "event", "message")
 	for _, x := range d.Details {
-		t.add(x.Day, x.Shift, x.Measure, x.Reason, grouped(x.Amount), x.Unit, x.Order, x.Material, x.Machine, x.Message)
+		t.add(x.Day, x.Shift, x.Measure, x.Reason, grouped(x.Amount), x.Unit, x.Order, x.Material, x.Machine, x.System, x.Event, x.Message)
 	}
 	t.write(c.out, "")
 	if d.More {

@@ -100,11 +100,20 @@ func TestAKeyFileHoldsKeysOfSystemsAndOneForAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	for system, want := range map[string]string{"graz-mes": "gpl_a_b", "graz-erp": "gpl_c_d", "graz-wms": "anna:correct horse battery staple", "": "anna:correct horse battery staple"} {
-		if got := k.of(system); got != want {
-			t.Errorf("%q speaks with %q, want %q", system, got, want)
+		if got, err := k.of(system); got != want || err != nil {
+			t.Errorf("%q speaks with %q, %v, want %q", system, got, err, want)
 		}
 	}
 	if _, err := parseKeys("one two three"); err == nil {
 		t.Error("a line of three words was taken")
+	}
+}
+
+func TestALineOfProgressDoesNotWrap(t *testing.T) {
+	var written strings.Builder
+	p := &progress{w: &written, live: true, width: func() int { return 20 }}
+	p.show("bulk work of many words, %d left", 1000)
+	if got := written.String(); got != "\r\x1b[Kbulk work of many w" {
+		t.Errorf("wrote %q", got)
 	}
 }

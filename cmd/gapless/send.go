@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -85,9 +86,12 @@ func (c *cli) tellOutcome(o *outcome, err error) error {
 		return err
 	}
 	o.finish()
-	if c.json {
+	switch {
+	case c.json:
 		err = errors.Join(err, c.printJSON(o))
-	} else {
+	case err == nil && len(o.Files)+len(o.LeftOut) == 0:
+		fmt.Fprintln(c.out, "there was no file to send")
+	default:
 		o.print(c.out)
 	}
 	switch {
@@ -134,9 +138,13 @@ func (s *sender) check() error {
 type shipment struct {
 	name            string // as it was given
 	system, message string // "" for CloudEvents
+	source          string // of CloudEvents: the system that says them
 	contentType     string
 	body            []byte
 }
+
+// sender is the system whose key is taken.
+func (p *shipment) sender() string { return cmp.Or(p.system, p.source) }
 
 // mediaTypes are the media types by the extension of a file.
 var mediaTypes = map[string]string{
@@ -215,7 +223,7 @@ func (s *sender) sendFile(ctx context.Context, o *outcome, name string, named bo
 		o.stopFile(name, f)
 		err = nil
 	}
-	if !s.json && !s.quiet {
+	if !s.json && !s.quiet && (err == nil || sent.Rows > 0) { // of what was not answered nothing is known
 		fmt.Fprintf(s.out, "%s  %s\n", name, &sent.tally)
 	}
 	return err
@@ -245,7 +253,7 @@ func (s *sender) pack(ctx context.Context, name string) (*shipment, error) {
 			return nil, err
 		}
 	}
-	if p.body, err = s.read(name); err != nil {
+	if p.body, err = s.read(ctx, name); err != nil {
 		return nil, err
 	}
 	if p.contentType == "" {
@@ -263,9 +271,9 @@ func (s *sender) pack(ctx context.Context, name string) (*shipment, error) {
 	return p, nil
 }
 
-func (s *sender) read(name string) ([]byte, error) {
+func (s *sender) read(ctx context.Context, name string) ([]byte, error) {
 	if name == "-" {
-		return io.ReadAll(s.in)
+		return awaited(ctx, func() ([]byte, error) { return io.ReadAll(s.in) })
 	}
 	return os.ReadFile(name)
 }
@@ -284,19 +292,20 @@ func sniff(body []byte) string {
 }
 
 // isCloudEvent tells whether JSON is one CloudEvent or a batch of them, and sets
-// the media type.
+// the media type and who says them.
 func isCloudEvent(p *shipment) bool {
 	type head struct {
 		SpecVersion string `json:"specversion"`
+		Source      string `json:"source"`
 	}
 	var one head
 	if json.Unmarshal(p.body, &one) == nil && one.SpecVersion != "" {
-		p.contentType = cloudEvent
+		p.contentType, p.source = cloudEvent, one.Source
 		return true
 	}
 	var many []head
 	if json.Unmarshal(p.body, &many) == nil && len(many) > 0 && many[0].SpecVersion != "" {
-		p.contentType = cloudEvents
+		p.contentType, p.source = cloudEvents, many[0].Source
 		return true
 	}
 	return false
@@ -306,7 +315,9 @@ func isCloudEvent(p *shipment) bool {
 func (s *sender) route(ctx context.Context, p *shipment) (bool, error) {
 	if s.messages == nil {
 		var c api.CatalogView
-		if err := s.retried(ctx, func() (bool, error) { return false, s.hub.get(ctx, "/v1/catalog", nil, &c) }); err != nil {
+		key := s.hub.keys.all()[0] // whoever asks, the catalog is the same
+		err := s.retried(ctx, func() (bool, error) { return false, s.hub.sendAs(ctx, key, http.MethodGet, "/v1/catalog", nil, &c) })
+		if err != nil {
 			return false, err
 		}
 		s.messages = append([]api.CatalogMessage{}, c.Messages...)
@@ -447,7 +458,11 @@ func (s *sender) post(ctx context.Context, p *shipment, part piece, report func(
 	if p.system != "" {
 		route = "/v1/messages/" + url.PathEscape(p.system) + "/" + url.PathEscape(p.message)
 	}
-	r, err := s.hub.request(ctx, http.MethodPost, route, s.hub.keys.of(p.system), part.body)
+	key, err := s.hub.keys.of(p.sender())
+	if err != nil {
+		return err
+	}
+	r, err := s.hub.request(ctx, http.MethodPost, route, key, part.body)
 	if err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func (c *cli) serve(ctx context.Context, s *server) error {
 	}
 	var failed error
 	s.Ready = func(url string) { failed = c.tellReady(s, url) }
-	return errors.Join(gapless.Run(ctx, s.Config), failed)
+	return errors.Join(endedByHand(ctx, gapless.Run(ctx, s.Config)), failed)
 }
 
 // tellReady says where the hub listens, on standard output: a program that started

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,10 +48,11 @@ owner alone. When the day is over, the systems go on living until Ctrl-C, or end
 				return err
 			}
 			s.Ready, s.Report = s.tellAddresses, s.tellProgress
-			if err := simulator.Run(cmd.Context(), s.Config); err != nil {
-				return err
+			err := simulator.Run(cmd.Context(), s.Config)
+			if !s.Once {
+				return errors.Join(endedByHand(cmd.Context(), err), s.told)
 			}
-			return s.told
+			return errors.Join(cmp.Or(err, cmd.Context().Err()), s.told)
 		},
 	}
 	declare(cmd, "hub", &n.hub)

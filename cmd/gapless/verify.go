@@ -114,6 +114,9 @@ func (v *verification) checkpoints() ([]ledger.Checkpoint, error) {
 			return nil, fmt.Errorf("read the checkpoint: %w", err)
 		}
 		checkpoint, err := ledger.OpenCheckpoint(string(signed), string(public))
+		if f := fault.Of(err); f != nil { // its remedy is for messages
+			return nil, fmt.Errorf("%s is no checkpoint that the key in %s signed (%s): name the public key of its hub with --public-key; if that does not open it, somebody has changed it", name, file, f.Explanation())
+		}
 		if err != nil {
 			return nil, fmt.Errorf("checkpoint %s: %w", name, err)
 		}
