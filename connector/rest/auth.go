@@ -102,8 +102,8 @@ func basic(user, secret string) string {
 }
 
 // credentials are those of the next request. Fresh says that fetching new ones
-// would give no others; refused are those that were not accepted before.
-func (au *authority) credentials(ctx context.Context, refused credentials) (c credentials, fresh bool, err error) {
+// would give no others.
+func (au *authority) credentials(ctx context.Context) (c credentials, fresh bool, err error) {
 	switch au.auth.Kind {
 	case KeyAuth:
 		if au.auth.Header == "" || strings.EqualFold(au.auth.Header, "Authorization") {
@@ -113,15 +113,15 @@ func (au *authority) credentials(ctx context.Context, refused credentials) (c cr
 	case BasicAuth:
 		return credentials{"Authorization", "Basic " + basic(au.auth.User, au.auth.Secret)}, true, nil
 	case ClientCredentials:
-		return au.bearer(ctx, refused)
+		return au.bearer(ctx)
 	case NoAuth:
 	}
 	return credentials{}, true, nil
 }
 
-// bearer is the cached token while it is valid for some time and was not refused,
-// else a new one. Whoever comes meanwhile waits for it.
-func (au *authority) bearer(ctx context.Context, refused credentials) (c credentials, fresh bool, err error) {
+// bearer is the cached token while it is valid for some time, else a new one.
+// Whoever comes meanwhile waits for it.
+func (au *authority) bearer(ctx context.Context) (c credentials, fresh bool, err error) {
 	const margin = 10 * time.Second // it must still be valid when the request arrives
 	select {
 	case au.turn <- struct{}{}:
@@ -130,9 +130,7 @@ func (au *authority) bearer(ctx context.Context, refused credentials) (c credent
 		return credentials{}, false, context.Cause(ctx)
 	}
 	if t := au.token; t != nil && (t.Expiry.IsZero() || au.now().Add(margin).Before(t.Expiry)) {
-		if c = (credentials{"Authorization", "Bearer " + t.AccessToken}); c != refused {
-			return c, false, nil
-		}
+		return credentials{"Authorization", "Bearer " + t.AccessToken}, false, nil
 	}
 	t, err := au.config.Token(context.WithValue(ctx, oauth2.HTTPClient, au.client))
 	if err != nil {
@@ -144,6 +142,19 @@ func (au *authority) bearer(ctx context.Context, refused credentials) (c credent
 	au.token = t
 	au.learn(t.AccessToken)
 	return credentials{"Authorization", "Bearer " + t.AccessToken}, true, nil
+}
+
+// forget drops the cached token where it is the one that was not accepted.
+func (au *authority) forget(ctx context.Context, c credentials) {
+	select {
+	case au.turn <- struct{}{}:
+		defer func() { <-au.turn }()
+	case <-ctx.Done(): // the next one who meets it does
+		return
+	}
+	if au.token != nil && c.value == "Bearer "+au.token.AccessToken {
+		au.token = nil
+	}
 }
 
 // learn keeps a token among what is secret; very old ones are worth nothing.

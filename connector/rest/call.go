@@ -180,25 +180,27 @@ func (a *answer) seen() map[string]any {
 }
 
 // call sends a request, once, and reads its answer. Where a cached token is not
-// accepted any more, it is sent a second time with a new one: 401 says that
-// nothing was done.
-func (s *System) call(ctx context.Context, op string, d *draft, inTime func(time.Time) error) (*answer, error) {
+// accepted any more, it is sent a second time with a new one, if the answer says
+// that nothing was done.
+func (s *System) call(ctx context.Context, op string, d *draft, inTime func(time.Time) error, notDone func(*answer) bool) (*answer, error) {
 	if ctx.Err() != nil {
 		return nil, connector.NotSent(op, fault.NotSentInTime, context.Cause(ctx))
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, s.config.Timeout, fmt.Errorf("no answer within %s", s.config.Timeout))
 	defer cancel()
-	var refused credentials
-	for {
-		credentials, fresh, err := s.auth.credentials(ctx, refused)
+	for again := false; ; again = true {
+		credentials, fresh, err := s.auth.credentials(ctx)
 		if err != nil {
 			return nil, s.noCredentials(ctx, op, err)
 		}
 		answer, err := s.send(ctx, op, d, credentials, inTime)
-		if err != nil || answer.status != http.StatusUnauthorized || fresh || refused.header != "" {
+		if err != nil || answer.status != http.StatusUnauthorized || fresh {
 			return answer, err
 		}
-		refused = credentials
+		s.auth.forget(ctx, credentials)
+		if again || !notDone(answer) {
+			return answer, nil
+		}
 	}
 }
 

@@ -171,14 +171,18 @@ func (d *desk) with(change func(*desk)) {
 }
 
 // openDesk is open with tokens.
-func openDesk(t *testing.T) (*desk, *connectortest.Server, *rest.System) {
+func openDesk(t *testing.T, answers ...mapping.AnswerRule) (*desk, *connectortest.Server, *rest.System) {
 	t.Helper()
 	server := connectortest.NewServer(t, connector.Findable, false)
 	d := newDesk(t, server)
+	rules, err := mapping.CompileAnswers(answers, "answers", mapping.PerformOutcomes())
+	if err != nil {
+		t.Fatal(err)
+	}
 	system, err := rest.New(rest.Config{
 		URL: d.URL, Traits: traits(connector.Findable), Timeout: 5 * time.Second, Now: server.Now,
 		Auth:     rest.Auth{Kind: rest.ClientCredentials, ClientID: "hub", TokenURL: d.URL + "/token", Secret: secret},
-		Commands: map[string]*mapping.Command{"receive-goods": receiveGoods(t)},
+		Commands: map[string]*mapping.Command{"receive-goods": receiveGoods(t)}, Answers: rules,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -218,6 +222,23 @@ func TestATokenThatIsNotAcceptedAnyMoreIsRenewedOnce(t *testing.T) {
 	}
 	if n := d.requests.Load(); n != 3 {
 		t.Errorf("%d requests for two commands and one that was not let in", n)
+	}
+}
+
+func TestATokenThatIsNotAcceptedIsNotRenewedWhereThatMayHaveBeenDone(t *testing.T) {
+	d, server, system := openDesk(t, mapping.AnswerRule{When: "this.status == 401", Outcome: "unknown"}) // as of a system that loses a session in the middle
+	if _, err := system.Perform(t.Context(), attempt(server, 1)); err != nil {
+		t.Fatal(err)
+	}
+	d.with(func(d *desk) { d.valid = "none" })
+	if _, err := system.Perform(t.Context(), attempt(server, 2)); err == nil || errors.Is(err, connector.ErrNotSent) {
+		t.Error(err)
+	}
+	if n := d.requests.Load(); n != 2 {
+		t.Errorf("%d requests for two attempts", n)
+	}
+	if _, err := system.Perform(t.Context(), attempt(server, 3)); err != nil {
+		t.Errorf("with a new token: %v", err)
 	}
 }
 

@@ -128,7 +128,10 @@ func (s *System) Perform(ctx context.Context, cmd connector.Command) (connector.
 	if err != nil {
 		return connector.Outcome{}, connector.NotSent(op, fault.NotSendable, err)
 	}
-	answer, err := s.call(ctx, op, draft, cmd.InTime)
+	answer, err := s.call(ctx, op, draft, cmd.InTime, func(a *answer) bool {
+		judged, err := command.Judge(a.seen(), s.config.Answers)
+		return err == nil && judged.Outcome == "not-done"
+	})
 	if err != nil {
 		return connector.Outcome{}, err
 	}
@@ -189,8 +192,8 @@ func (s *System) Find(ctx context.Context, cmd connector.Command) (connector.Fin
 	if err != nil {
 		return connector.Finding{}, connector.Unknown(op, fault.NotSendable, err)
 	}
-	asking := s.config.Now() // what the system shows may be as old as this
-	answer, err := s.call(ctx, op, draft, func(time.Time) error { return nil })
+	asking := s.config.Now()                                                                                        // what the system shows may be as old as this
+	answer, err := s.call(ctx, op, draft, func(time.Time) error { return nil }, func(*answer) bool { return true }) // a question does nothing
 	if err != nil {
 		return connector.Finding{}, unknowing(op, err)
 	}
