@@ -109,6 +109,7 @@ const keyCache = 5 * time.Second
 type access struct {
 	mu       sync.Mutex
 	keys     map[string]cachedKey // by key id; only of keys that exist
+	forgot   int                  // how often all keys were forgotten
 	attempts map[string]attempts  // by name: see Login
 	hashing  chan struct{}        // bounds the memory that password hashing takes
 }
@@ -131,6 +132,26 @@ func (a *access) forgetKeys() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	clear(a.keys)
+	a.forgot++
+}
+
+// known is a key that was read lately, and the state of the memory, to be given to keep.
+func (a *access) known(id string, now time.Time) (k cachedKey, ok bool, forgot int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	k, ok = a.keys[id]
+	age := now.Sub(k.read)
+	return k, ok && age >= 0 && age < keyCache, a.forgot
+}
+
+// keep remembers a key that was read, unless all were forgotten meanwhile: then it may
+// have been revoked behind the read.
+func (a *access) keep(id string, k cachedKey, forgot int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.forgot == forgot {
+		a.keys[id] = k
+	}
 }
 
 // name is the form of the names of systems, plants and accounts: small letters
@@ -243,10 +264,8 @@ func unauthenticated(op string) error {
 // key reads a key, or remembers it. One that does not exist has no hash.
 func (l *Ledger) key(ctx context.Context, id string) (cachedKey, error) {
 	now := l.Now()
-	l.access.mu.Lock()
-	known, ok := l.access.keys[id]
-	l.access.mu.Unlock()
-	if age := now.Sub(known.read); ok && age >= 0 && age < keyCache {
+	known, ok, forgot := l.access.known(id, now)
+	if ok {
 		return known, nil
 	}
 	known = cachedKey{read: now}
@@ -265,9 +284,7 @@ func (l *Ledger) key(ctx context.Context, id string) (cachedKey, error) {
 	if err != nil || known.hash == nil {
 		return cachedKey{}, err
 	}
-	l.access.mu.Lock()
-	defer l.access.mu.Unlock()
-	l.access.keys[id] = known
+	l.access.keep(id, known, forgot)
 	return known, nil
 }
 

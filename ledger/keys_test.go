@@ -34,6 +34,22 @@ func (c *clock) move(d time.Duration) {
 
 const goodPassword = "seven blue kettles sing"
 
+// Who has read a key before it was revoked does not bring it back afterwards.
+func TestAKeyThatIsRevokedWhileItIsReadIsNotRemembered(t *testing.T) {
+	a := newAccess()
+	_, _, forgot := a.known("k", base)
+	a.forgetKeys()
+	a.keep("k", cachedKey{read: base}, forgot)
+	if _, ok, _ := a.known("k", base); ok {
+		t.Error("what was read before it was revoked is remembered")
+	}
+	_, _, forgot = a.known("k", base)
+	a.keep("k", cachedKey{read: base}, forgot)
+	if _, ok, _ := a.known("k", base.Add(keyCache-1)); !ok {
+		t.Error("what was read is not remembered")
+	}
+}
+
 func TestAKeySpeaksForItsSystemUntilItIsRevokedOrExpires(t *testing.T) {
 	onBoth(t, func(t *testing.T, dsn string) {
 		c := newClock()
