@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/gapless/gapless/catalog"
 	"github.com/gapless/gapless/connector"
+	"github.com/gapless/gapless/connector/simulated"
 	"github.com/gapless/gapless/fault"
 	"github.com/gapless/gapless/flow"
 	"github.com/gapless/gapless/internal/testpostgres"
@@ -313,6 +315,45 @@ func TestALostAnswerIsAskedForAndNothingIsDoneTwice(t *testing.T) {
 			x.verified()
 		})
 	}
+}
+
+// slow is a keyed system that is still at the first attempt when the second comes, and
+// refuses that one.
+type slow struct {
+	*simulated.System
+	calls atomic.Int64
+}
+
+func (s *slow) Perform(ctx context.Context, c connector.Command) (connector.Outcome, error) {
+	switch s.calls.Add(1) {
+	case 1:
+		<-ctx.Done()
+		return connector.Outcome{}, connector.Unknown("slow", fault.AnswerLost, ctx.Err())
+	case 2:
+		return connector.Outcome{Status: connector.Refused, Reason: fault.UnclassifiedRefusal, Text: "409: this key is being processed"}, nil
+	}
+	return s.System.Perform(ctx, c)
+}
+
+func TestAKeyedSystemThatIsStillAtItHasNotRefused(t *testing.T) {
+	books, err := simulated.New(simulated.Config{Class: connector.Keyed, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	erp := flow.Follower{
+		System: &slow{System: books}, Traits: connector.Traits{Class: connector.Keyed, KeyCarrier: "key"},
+		Timeout: 300 * time.Millisecond, SendWithin: 50 * time.Millisecond, Wait: 5 * time.Millisecond,
+	}
+	x := &following{hub: hubOn(t, flow.Config{
+		Catalog: followingCompany(t), Ledger: ledger.Config{Database: filepath.Join(t.TempDir(), "gapless.db"), Clock: time.Now},
+		Systems: map[string]flow.Follower{"erp": erp},
+	})}
+	x.becomes(x.says(lotMade("m1", "4711", "100")), "recorded")
+	x.quiet()
+	if all := books.Books(); len(all) != 1 {
+		t.Errorf("the books have %+v", all)
+	}
+	x.verified()
 }
 
 func TestARefusalStopsItsSubjectOnlyAndIsResumed(t *testing.T) {

@@ -56,6 +56,9 @@ type performer struct {
 func newPerformer(flow *Flow, name string, f Follower, plants []string) *performer {
 	f.Timeout, f.Concurrency, f.Wait = cmp.Or(f.Timeout, 30*time.Second), cmp.Or(f.Concurrency, 4), cmp.Or(f.Wait, time.Second)
 	f.SendWithin = cmp.Or(f.SendWithin, time.Second)
+	if f.Class == connector.Keyed && f.Settles == 0 {
+		f.Settles = 2 * f.Timeout
+	}
 	return &performer{flow: flow, name: name, f: f, plants: plants, wake: make(chan struct{}, 1), pace: pace{every: f.Every}}
 }
 
@@ -357,7 +360,8 @@ func (p *performer) settled(sendBefore time.Time) time.Time {
 
 // doubt is how long an earlier attempt at the step can still land. A keyed system
 // may be asked again before that, because it does nothing twice; but what it refuses
-// now may be done then all the same.
+// now may be done then all the same: it may refuse just because it is at it. Where nobody
+// says how long that takes, it is as long again as a call may take.
 func (p *performer) doubt(t task) time.Duration {
 	longest := time.Duration(0)
 	for _, a := range t.due.Open {
