@@ -168,8 +168,11 @@ func TestBulkWorkNeedsItsPlantAndARole(t *testing.T) {
 		t.Fatalf("%d %s", work.status, work.text)
 	}
 	id := work.at("bulk")
-	for h.get("graz.operator", "/v1/bulk/"+id).at("state") != ledger.BulkDone {
-		<-h.flow.Ledger().Moved()
+	for moved := h.flow.Ledger().Moved(); h.get("graz.operator", "/v1/bulk/"+id).at("state") != ledger.BulkDone; moved = h.flow.Ledger().Moved() {
+		select {
+		case <-moved:
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 	done := h.get("graz.viewer", "/v1/bulk/"+id)
 	if done.at("results/0/outcome") != "held" || done.at("results/0/now") != "held" || done.at("left") != "0" {
