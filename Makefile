@@ -98,11 +98,11 @@ erp-chaos: build ## the same while hub, ERP and connections fail: make erp-chaos
 
 .PHONY: bench
 bench: ## run the benchmarks: make bench BENCH=Record
-	scripts/with-postgres go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+	GAPLESS_POSTGRES_SYNC=on scripts/with-postgres go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 .PHONY: bench-table
 bench-table: ## measure intake beside its floor and write docs/benchmarks.md
-	GOGC=1000 GOMEMLIMIT=1GiB scripts/with-postgres go run ./internal/benchtable -out docs/benchmarks.md # as the program sets it
+	GAPLESS_POSTGRES_SYNC=on GOGC=1000 GOMEMLIMIT=1GiB scripts/with-postgres go run ./internal/benchtable -out docs/benchmarks.md # as the program sets it
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (20s) each
