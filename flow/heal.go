@@ -73,14 +73,17 @@ func (f *Flow) sweep(ctx context.Context, classes ...fault.Class) {
 		if len(held) == 0 {
 			return
 		}
-		var keys []string
+		var keys, refused []string
 		for _, x := range held {
-			if slices.Contains(classes, x.Reason.Class) || x.Reason == fault.IdentityConflict {
+			switch {
+			case slices.Contains(classes, x.Reason.Class):
 				keys = append(keys, x.Key())
+			case x.Reason == fault.IdentityConflict:
+				refused = append(refused, x.Key())
 			}
 		}
-		slices.Sort(keys)
-		f.again(ctx, slices.Compact(keys))
+		f.again(ctx, keys)
+		f.corrected(ctx, refused)
 		last := held[len(held)-1]
 		page.After, page.Behind = last.Raised, last.Key()
 	}
@@ -105,28 +108,29 @@ func (f *Flow) again(ctx context.Context, keys []string) {
 		}
 	}
 	err = f.recordTogether(ctx, all, func(g *goingOn, err error) { f.later(ctx, g.entry.Message.Key(), err) })
-	if err == nil {
-		err = f.corrected(ctx, keys)
-	}
 	if err != nil {
 		f.later(ctx, "", err)
 	}
+	f.corrected(ctx, keys)
 }
 
 // corrected takes in what a source sent corrected under the id of a message that could
-// still go on then, and was refused beside it: now it turns out that it cannot.
-func (f *Flow) corrected(ctx context.Context, keys []string) error {
+// still go on then, and was refused beside it: now it turns out that it cannot. One that
+// cannot be taken in does not stop the others.
+func (f *Flow) corrected(ctx context.Context, keys []string) {
 	all, err := f.ledger.Corrected(ctx, keys)
+	if err != nil {
+		f.later(ctx, "", err)
+	}
 	for i := range all {
-		if err != nil {
-			break
-		}
-		var a arrival
-		if a, _, err = keptAs(&all[i]); err == nil {
+		a, _, err := keptAs(&all[i])
+		if err == nil {
 			_, err = f.one(ctx, a)
 		}
+		if err != nil {
+			f.later(ctx, all[i].Key(), err)
+		}
 	}
-	return err
 }
 
 // later says that something cannot go on now.
